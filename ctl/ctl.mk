@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+# khctl. Included by the Makefile at the top; also works alone: make -f ctl/ctl.mk
+
+BUILD	?= build
+CFLAGS	?= -O2 -g
+PKG_CONFIG ?= pkg-config
+V	?= 0
+CTL_Q	:= $(if $(filter 1,$(V)),,@)
+
+CTL_PKGS := json-c libdaxctl libxxhash zlib
+CTL_WARN := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
+CTL_CPPFLAGS := -D_GNU_SOURCE -Ikernel/src/include/uapi
+CTL_PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(CTL_PKGS))
+CTL_PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(CTL_PKGS)) -lpthread
+
+CTL_LIB_SRC := $(sort $(wildcard ctl/lib/*.c))
+CTL_SRC := $(sort $(wildcard ctl/*.c))
+CTL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(CTL_SRC) $(CTL_LIB_SRC))
+# The same, but preflight findings stop nothing. Only for tests that show what would happen.
+CTL_UNCHECKED_OBJ := $(patsubst ctl/%.c,$(BUILD)/ctl/unchecked/%.o,$(CTL_SRC) $(CTL_LIB_SRC))
+
+.PHONY: ctl
+ctl: $(BUILD)/ctl/khctl $(BUILD)/ctl/khctl-unchecked
+
+$(BUILD)/ctl/khctl: $(CTL_OBJ)
+	@echo "  LD       $@"
+	$(CTL_Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_PKG_LIBS)
+
+$(BUILD)/ctl/khctl-unchecked: $(CTL_UNCHECKED_OBJ)
+	@echo "  LD       $@"
+	$(CTL_Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_PKG_LIBS)
+
+$(CTL_OBJ): $(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC       $<"
+	$(CTL_Q)$(CC) $(CTL_CPPFLAGS) $(CFLAGS) $(CTL_WARN) $(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(CTL_UNCHECKED_OBJ): $(BUILD)/ctl/unchecked/%.o: ctl/%.c
+	@mkdir -p $(@D)
+	@echo "  CC       $< (unchecked)"
+	$(CTL_Q)$(CC) $(CTL_CPPFLAGS) -DKHCTL_TEST_NO_PREFLIGHT $(CFLAGS) $(CTL_WARN) \
+		$(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(CTL_OBJ:.o=.d) $(CTL_UNCHECKED_OBJ:.o=.d)
+
+# Where the lab takes programs from.
+$(BUILD)/bin/khctl $(BUILD)/bin/khctl-unchecked: $(BUILD)/bin/%: $(BUILD)/ctl/%
+	@mkdir -p $(@D)
+	$(CTL_Q)cp $< $@

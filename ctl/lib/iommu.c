@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include "iommu.h"
+#include "util.h"
+
+#define TABLE_BYTES	4096
+#define TABLE_ENTRIES	512
+#define ADDR_MASK	0x000ffffffffff000ULL
+#define PTE_RIGHTS	0x3ULL
+#define PTE_LARGE	0x80ULL
+#define PTE_CHANGING	0x300ULL	/* accessed, dirty */
+
+struct run {
+	uint64_t iova;
+	uint64_t pa;
+	uint64_t size;
+	uint64_t rights;
+};
+
+struct walk {
+	const struct page_source *src;
+	struct kh_plan_map *map;
+	struct kh_err *err;
+	XXH3_state_t *tables;
+	XXH3_state_t *runs;
+	struct run run;
+};
+
+static void end_run(struct walk *w)
+{
+	if (!w->run.size)
+		return;
+	XXH3_64bits_update(w->runs, &w->run, sizeof(w->run));
+	w->map->nr_runs++;
+	w->map->mapped += w->run.size;
+	w->run.size = 0;
+}
+
+static void add_leaf(struct walk *w, uint64_t iova, uint64_t pa, uint64_t size, uint64_t rights)
+{
+	struct run *r = &w->run;
+
+	if (r->size && r->iova + r->size == iova && r->pa + r->size == pa && r->rights == rights) {
+		r->size += size;
+		return;
+	}
+	end_run(w);
+	*r = (struct run){ .iova = iova, .pa = pa, .size = size, .rights = rights };
+}
+
+static int get_page(struct walk *w, uint64_t pa, void *buf, const char *what)
+{
+	int rc = w->src->page(w->src->ctx, pa, buf);
+
+	if (rc)
+		return err_set(w->err, rc, "%s at %#llx %s", what, (unsigned long long)pa,
+			       rc == -EFAULT ? "does not lie in KRAM" : strerror(-rc));
+	return 0;
+}
+
+static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64_t base)
+{
+	uint64_t e[TABLE_ENTRIES], iova, size = 1ULL << (12 + 9 * (level - 1));
+	unsigned int i;
+	int rc;
+
+	if (w->map->nr_tables++ >= w->src->nr_pages)
+		return err_set(w->err, -ELOOP, "page tables without end");
+	rc = get_page(w, table, e, "page table");
+	if (rc)
+		return rc;
+	for (i = 0; i < TABLE_ENTRIES; i++)
+		e[i] = e[i] & PTE_RIGHTS ? e[i] & ~PTE_CHANGING : 0;
+	XXH3_64bits_update(w->tables, &table, sizeof(table));
+	XXH3_64bits_update(w->tables, e, sizeof(e));
+	for (i = 0; i < TABLE_ENTRIES; i++) {
+		if (!e[i])
+			continue;
+		iova = base + i * size;
+		if (level == 1 || e[i] & PTE_LARGE) {
+			add_leaf(w, iova, e[i] & ADDR_MASK & ~(size - 1), size, e[i] & PTE_RIGHTS);
+			continue;
+		}
+		rc = walk_table(w, e[i] & ADDR_MASK, level - 1, iova);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Root and context entry (VT-d 9.1, 9.3). */
+static int find_context(struct walk *w, uint64_t root, uint8_t bus, uint8_t devfn)
+{
+	struct kh_plan_map *m = w->map;
+	uint64_t e[TABLE_ENTRIES];
+	unsigned int aw;
+	int rc;
+
+	m->root = root;
+	rc = get_page(w, root, e, "root table");
+	if (rc)
+		return rc;
+	if (!(e[bus * 2] & 1))
+		return err_set(w->err, -ENOENT, "no context table for bus %#x", bus);
+	rc = get_page(w, e[bus * 2] & ADDR_MASK, e, "context table");
+	if (rc)
+		return rc;
+	m->context[0] = e[devfn * 2];
+	m->context[1] = e[devfn * 2 + 1];
+	if (!(m->context[0] & 1))
+		return err_set(w->err, -ENOENT, "no context entry for %02x:%02x.%x", bus,
+			       devfn >> 3, devfn & 7);
+	/* Translation type: 0 and 1 go through page tables, 2 passes through. */
+	aw = m->context[1] & 7;
+	if ((m->context[0] >> 2 & 3) > 1 || aw < 1 || aw > 3)
+		return err_set(w->err, -EOPNOTSUPP, "context entry %#llx %#llx translates nothing",
+			       (unsigned long long)m->context[0], (unsigned long long)m->context[1]);
+	m->levels = aw + 2;
+	m->did = m->context[1] >> 8 & 0xffff;
+	m->pgd = m->context[0] & ADDR_MASK;
+	return 0;
+}
+
+int iommu_record(const struct page_source *src, uint64_t root, uint8_t bus, uint8_t devfn,
+		 struct kh_plan_map *map, struct kh_err *e)
+{
+	struct walk w = { .src = src, .map = map, .err = e };
+	int rc;
+
+	memset(map, 0, sizeof(*map));
+	w.tables = XXH3_createState();
+	w.runs = XXH3_createState();
+	rc = -ENOMEM;
+	if (!w.tables || !w.runs)
+		goto out;
+	XXH3_64bits_reset(w.tables);
+	XXH3_64bits_reset(w.runs);
+	rc = find_context(&w, root, bus, devfn);
+	if (!rc)
+		rc = walk_table(&w, map->pgd, map->levels, 0);
+	end_run(&w);
+	map->tables_hash = XXH3_64bits_digest(w.tables);
+	map->runs_hash = XXH3_64bits_digest(w.runs);
+out:
+	XXH3_freeState(w.tables);
+	XXH3_freeState(w.runs);
+	return rc;
+}
+
+unsigned int iommu_units(char *other, size_t size)
+{
+	struct dirent *de;
+	unsigned int n = 0;
+	DIR *dir;
+
+	other[0] = '\0';
+	dir = opendir("/sys/class/iommu");
+	if (!dir)
+		return 0;
+	while ((de = readdir(dir))) {
+		if (has_prefix(de->d_name, "dmar"))
+			n++;
+		else if (de->d_name[0] != '.')
+			copy_str(other, size, de->d_name);
+	}
+	closedir(dir);
+	return n;
+}
+
+int iommu_register_in(const char *text, unsigned int unit, const char *reg, uint64_t *val)
+{
+	char want[32], name[32];
+	unsigned long long off, v;
+	const char *p;
+
+	path_fmt(want, sizeof(want), "IOMMU: dmar%u ", unit);
+	p = strstr(text, want);
+	if (!p)
+		return -ENOENT;
+	for (p = strchr(p, '\n'); p; p = strchr(p, '\n')) {
+		p++;
+		if (has_prefix(p, "IOMMU:"))
+			break;
+		if (sscanf(p, "%31s %llx %llx", name, &off, &v) != 3 || strcmp(name, reg))
+			continue;
+		*val = v;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int iommu_regset(unsigned int unit, const char *reg, uint64_t *val)
+{
+	static const char path[] = "/sys/kernel/debug/iommu/intel/iommu_regset";
+	char *text;
+	size_t len;
+	int rc;
+
+	/* A minimal host does not mount debugfs. */
+	if (access("/sys/kernel/debug/iommu", F_OK))
+		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	if (read_all(path, &text, &len))
+		return -ENOENT;
+	rc = iommu_register_in(text, unit, reg, val);
+	free(text);
+	return rc;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kexec.h>
+#include <linux/reboot.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "kexec.h"
+#include "util.h"
+
+static const char *load_hint(int err)
+{
+	switch (err) {
+	case ENOEXEC:
+		return " (no kernel that kexec can load)";
+	case EKEYREJECTED:
+	case ENOKEY:
+	case EBADMSG:
+		return " (its signature is not accepted)";
+	case EPERM:
+		return " (not root, or the kernel is locked down)";
+	case EADDRNOTAVAIL:
+		return " (no room in memory)";
+	}
+	return "";
+}
+
+int kexec_load(const char *kernel, const char *initrd, const char *cmdline, struct kh_err *e)
+{
+	unsigned long flags = initrd ? 0 : KEXEC_FILE_NO_INITRAMFS;
+	int kfd, ifd = -1, rc = 0;
+
+	kfd = open(kernel, O_RDONLY | O_CLOEXEC);
+	if (kfd < 0)
+		return err_set(e, -errno, "%s: %s", kernel, strerror(errno));
+	if (initrd) {
+		ifd = open(initrd, O_RDONLY | O_CLOEXEC);
+		if (ifd < 0)
+			rc = err_set(e, -errno, "%s: %s", initrd, strerror(errno));
+	}
+	if (!rc && syscall(SYS_kexec_file_load, kfd, ifd, strlen(cmdline) + 1, cmdline, flags))
+		rc = err_set(e, -errno, "kexec_file_load of %s: %s%s", kernel, strerror(errno),
+			     load_hint(errno));
+	close(kfd);
+	if (ifd >= 0)
+		close(ifd);
+	return rc;
+}
+
+int kexec_unload(void)
+{
+	if (syscall(SYS_kexec_file_load, -1, -1, 0, NULL, KEXEC_FILE_UNLOAD))
+		return -errno;
+	return 0;
+}
+
+int kexec_jump(void)
+{
+	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
+	return -errno;
+}
+
+bool kexec_loaded(void)
+{
+	uint64_t loaded;
+
+	return !read_u64("/sys/kernel/kexec_loaded", &loaded) && loaded;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Verbs and their options as tables, from which parsing, help and completion come. */
+#ifndef KHCTL_OPTS_H
+#define KHCTL_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum exit_code {
+	EXIT_DONE	= 0,
+	EXIT_FAILED	= 1,	/* and undone */
+	EXIT_USAGE	= 2,
+	EXIT_REFUSED	= 3,	/* by the preflight; nothing changed */
+	EXIT_LOST	= 4,	/* failed after the point of no return */
+};
+
+#define OPT_LIST_MAX 16
+
+struct str_list {
+	const char *v[OPT_LIST_MAX];
+	unsigned int n;
+};
+
+enum opt_type {
+	OPT_FLAG,		/* bool */
+	OPT_STR,		/* const char * */
+	OPT_LIST,		/* struct str_list; may be given several times */
+};
+
+/**
+ * struct opt - one option
+ * @name: without the dashes
+ * @type: of the field
+ * @offset: of the field in the structure of options
+ * @arg: what its argument is called in the help; NULL for a flag
+ * @help: one line
+ * @required: it must be given
+ */
+struct opt {
+	const char *name;
+	enum opt_type type;
+	size_t offset;
+	const char *arg;
+	const char *help;
+	bool required;
+};
+
+/**
+ * struct verb - what khctl can do
+ * @opts: ends with a zero @name
+ * @run: returns an exit code
+ */
+struct verb {
+	const char *name;
+	const char *help;
+	const struct opt *opts;
+	int (*run)(const void *opts);
+};
+
+/**
+ * opts_parse() - fill a structure
+ * @argv: the arguments after the verb
+ *
+ * Return: 0; 1 when --help was asked for; -EINVAL after a message on stderr.
+ */
+int opts_parse(const struct verb *verb, int argc, char **argv, void *opts);
+
+void opts_help(FILE *f, const struct verb *verb);
+
+#endif

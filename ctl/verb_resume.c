@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/* khctl resume: in the new kernel, let every VM run on. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lib/claims.h"
+#include "lib/cmdline.h"
+#include "lib/kram.h"
+#include "lib/lock.h"
+#include "lib/out.h"
+#include "lib/report.h"
+#include "lib/tsc.h"
+#include "lib/util.h"
+#include "lib/vm_load.h"
+#include "verbs.h"
+
+struct resume {
+	const struct khctl_opts *o;
+	struct state state;
+	struct kh_plan *plan;
+	struct kram kram;
+	bool adopted;		/* what the old kernel of this very upgrade left */
+	char why_not[200];
+	char id[40];		/* of this boot */
+};
+
+struct load_job {
+	pthread_t thread;
+	bool started;
+	struct vm_load l;
+	struct kh_err e;
+};
+
+static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
+{
+	struct json_object *j;
+
+	talk("resume: %s", why);
+	if (o->json) {
+		j = out_new("resume");
+		out_str(j, "result", result);
+		out_str(j, rc ? "error" : "reason", why);
+		out_json(j);
+	}
+	return out_done(rc);
+}
+
+/* Is this the kernel that the plan was made for, and did it get what the old one left? */
+static void look_at_kram(struct resume *r)
+{
+	struct kh_err e = { 0 };
+	uint64_t want = r->plan->kram_generation + 1, sealed;
+
+	if (kram_read(&r->kram, &e)) {
+		copy_str(r->why_not, sizeof(r->why_not), e.msg);
+		return;
+	}
+	if (!kram_adopted(&r->kram) || r->kram.generation != want) {
+		path_fmt(r->why_not, sizeof(r->why_not),
+			 "KRAM is %s, generation %llu (wanted: adopted, %llu)", r->kram.state,
+			 (unsigned long long)r->kram.generation, (unsigned long long)want);
+		return;
+	}
+	r->adopted = true;
+	sealed = kram_sealed_tsc(&r->kram);
+	if (sealed > r->plan->mark[KH_MARK_JUMP] && sealed < r->o->start_tsc)
+		r->plan->mark[KH_MARK_SEALED] = sealed;
+}
+
+static void *load_thread(void *arg)
+{
+	struct load_job *job = arg;
+
+	vm_load(&job->l, &job->e);
+	return NULL;
+}
+
+static void vm_failed(struct kh_plan_vm *vm, const char *name, const char *why)
+{
+	vm->state = KH_VM_FAILED;
+	copy_str(vm->error, sizeof(vm->error), why);
+	talk("%s: %s", name, why);
+}
+
+static void start_job(struct resume *r, struct load_job *job, struct kh_plan_vm *vm)
+{
+	const char *name = plan_str(r->plan, vm->name);
+
+	vm->error[0] = '\0';
+	/* A guest without preserved devices needs nothing but its RAM. */
+	if (vm->nr_devs && !r->adopted) {
+		vm_failed(vm, name, r->why_not);
+		return;
+	}
+	if (vm->stream_size > vm->stream_room || vm->stream_offset < KH_DATA_OFFSET ||
+	    vm->stream_offset > r->state.size ||
+	    vm->stream_size > r->state.size - vm->stream_offset) {
+		vm_failed(vm, name, "its device state lies outside of the state area");
+		return;
+	}
+	job->l.plan = r->plan;
+	job->l.vm = vm;
+	job->l.stream = r->state.base + vm->stream_offset;
+	job->started = !pthread_create(&job->thread, NULL, load_thread, job);
+	if (!job->started)
+		vm_failed(vm, name, "cannot start a thread");
+}
+
+/* Return: how many do not run. */
+static unsigned int resume_vms(struct resume *r)
+{
+	struct load_job job[KH_MAX_VMS];
+	unsigned int i, failed = 0;
+	struct kh_plan_vm *vm;
+
+	memset(job, 0, sizeof(job));
+	for (i = 0; i < r->plan->nr_vms; i++)
+		if (r->plan->vm[i].state != KH_VM_RUNNING)
+			start_job(r, &job[i], &r->plan->vm[i]);
+	for (i = 0; i < r->plan->nr_vms; i++) {
+		vm = &r->plan->vm[i];
+		if (job[i].started) {
+			pthread_join(job[i].thread, NULL);
+			if (job[i].e.rc)
+				vm_failed(vm, plan_str(r->plan, vm->name), job[i].e.msg);
+			else
+				vm->state = KH_VM_RUNNING;
+		}
+		failed += vm->state != KH_VM_RUNNING;
+	}
+	return failed;
+}
+
+static void mark_times(struct resume *r, unsigned int failed)
+{
+	uint64_t *m = r->plan->mark;
+	const struct kh_plan_vm *vm;
+	unsigned int i;
+
+	/* A second attempt only moves the end. */
+	if (!r->plan->new_boot_id[0])
+		m[KH_MARK_BOOT] = r->o->start_tsc;
+	m[KH_MARK_LOADED] = 0;
+	m[KH_MARK_RUN] = 0;
+	for (i = 0; !failed && i < r->plan->nr_vms; i++) {
+		vm = &r->plan->vm[i];
+		if (vm->loaded_tsc > m[KH_MARK_LOADED])
+			m[KH_MARK_LOADED] = vm->loaded_tsc;
+		if (vm->run_tsc > m[KH_MARK_RUN])
+			m[KH_MARK_RUN] = vm->run_tsc;
+	}
+}
+
+static void log_phases(struct resume *r)
+{
+	struct phase_time p[REPORT_PHASES];
+	uint64_t blackout;
+	unsigned int i, n = report_phases(r->plan, p, &blackout);
+
+	for (i = 4; i < n; i++)
+		state_log(&r->state, r->plan->run_id, p[i].name, 0, "took %llu ns",
+			  (unsigned long long)p[i].ns);
+	for (i = 0; i < r->plan->nr_vms; i++)
+		state_log(&r->state, r->plan->run_id, "resume", 0, "%s: %s %.120s",
+			  plan_str(r->plan, r->plan->vm[i].name),
+			  vm_state_name(r->plan->vm[i].state), r->plan->vm[i].error);
+}
+
+static int report(struct resume *r, unsigned int failed)
+{
+	struct claims *c = calloc(1, sizeof(*c));
+	enum verdict v = UNKNOWN;
+	struct json_object *j;
+
+	if (c) {
+		claims_make(c, r->plan);
+		v = claims_verdict(c);
+		state_log(&r->state, r->plan->run_id, "verify", 0, "%s", verdict_name(v));
+	}
+	if (r->o->json) {
+		j = out_new("resume");
+		out_str(j, "result", failed ? "failed" : "done");
+		report_json(&r->state, r->plan, j);
+		if (c)
+			claims_json(c, j);
+		out_json(j);
+	} else {
+		report_print(&r->state, r->plan, r->o->human);
+		if (c)
+			claims_print(c);
+	}
+	free(c);
+	if (failed)
+		talk("%u of %u VMs do not run; their memory is kept, khctl resume tries again", failed,
+		     r->plan->nr_vms);
+	else if (v != HOLDS)
+		talk("the VMs run, but the verdict is %s: khctl verify", verdict_name(v));
+	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
+}
+
+static int resume(struct resume *r)
+{
+	unsigned int failed;
+	int rc;
+
+	if (r->plan->new_boot_id[0] && strcmp(r->plan->new_boot_id, r->id))
+		return say(r->o, EXIT_LOST, "failed",
+			   "the host was booted again since; the guests' memory is not what it was");
+	look_at_kram(r);
+	failed = resume_vms(r);
+	mark_times(r, failed);
+	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
+	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));
+	rc = state_commit(&r->state, failed ? KH_FAILED : KH_RESUMED, r->plan);
+	if (rc)
+		talk("cannot write the state area: %s", strerror(-rc));
+	log_phases(r);
+	kram_close(&r->kram);
+	return report(r, failed);
+}
+
+static int open_plan(struct resume *r)
+{
+	struct kh_err e = { 0 };
+	uint64_t address;
+	int rc;
+
+	/* Never on its looks alone: what lies in a devdax device may be a guest's memory. */
+	if (!r->o->state && cmdline_state_address(&address))
+		return say(r->o, EXIT_DONE, "nothing to do",
+			   "this kernel was not started by khctl upgrade");
+	rc = state_open(&r->state, r->o->state, true, &e);
+	if (rc)
+		return say(r->o, EXIT_LOST, "failed", e.msg);
+	if (r->state.commit.state != KH_SAVED && r->state.commit.state != KH_FAILED)
+		return say(r->o, EXIT_DONE, "nothing to do", "no upgrade is pending");
+	rc = state_plan(&r->state, &r->plan, &e);
+	if (rc || !r->plan)
+		return say(r->o, EXIT_LOST, "failed", rc ? e.msg : "the plan is missing");
+	if (boot_id(r->id, sizeof(r->id)))
+		return say(r->o, EXIT_LOST, "failed", "the boot id cannot be read");
+	if (!strcmp(r->id, r->plan->old_boot_id))
+		return say(r->o, EXIT_REFUSED, "refused",
+			   "this is still the old kernel: khctl abort undoes the upgrade");
+	return resume(r);
+}
+
+int verb_resume(const void *opts)
+{
+	struct resume *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return EXIT_FAILED;
+	r->o = opts;
+	if (lock_take() < 0)
+		rc = say(r->o, EXIT_REFUSED, "refused", "another khctl is at work");
+	else
+		rc = open_plan(r);
+	free(r->plan);
+	free(r);
+	return rc;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/* khctl status: the last or pending upgrade, as the state area tells it. */
+#include <stdlib.h>
+#include "lib/kexec.h"
+#include "lib/out.h"
+#include "lib/report.h"
+#include "verbs.h"
+
+#define LOG_LINES 64
+
+static int fail(const struct khctl_opts *o, const char *why)
+{
+	struct json_object *j;
+
+	talk("status: %s", why);
+	if (o->json) {
+		j = out_new("status");
+		out_str(j, "state", "unknown");
+		out_str(j, "error", why);
+		out_json(j);
+	}
+	return out_done(EXIT_FAILED);
+}
+
+int verb_status(const void *opts)
+{
+	const struct khctl_opts *o = opts;
+	struct kh_plan *plan = NULL;
+	struct kh_err e = { 0 };
+	struct json_object *j;
+	struct state s;
+
+	if (state_open(&s, o->state, false, &e))
+		return fail(o, e.msg);
+	if (state_plan(&s, &plan, &e)) {
+		state_close(&s);
+		return fail(o, e.msg);
+	}
+	if (o->json) {
+		j = out_new("status");
+		report_json(&s, plan, j);
+		out_bool(j, "kexec_loaded", kexec_loaded());
+		report_log(&s, LOG_LINES, j);
+		out_json(j);
+	} else {
+		report_print(&s, plan, o->human);
+	}
+	free(plan);
+	state_close(&s);
+	return out_done(EXIT_DONE);
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/* khctl upgrade: from the checks to the jump. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "lib/intr.h"
+#include "lib/iommu.h"
+#include "lib/kexec.h"
+#include "lib/out.h"
+#include "lib/pci.h"
+#include "lib/phase.h"
+#include "lib/preflight.h"
+#include "lib/tsc.h"
+#include "lib/util.h"
+#include "lib/vm_save.h"
+#include "verbs.h"
+
+struct upgrade {
+	const struct khctl_opts *o;
+	int cancel_fd;
+	struct tsc_point begun;
+	struct preflight pf;
+	char cmdline[CMDLINE_MAX];	/* of the new kernel */
+	struct kh_plan *plan;
+	bool refused;
+	bool pending;			/* the state area speaks of this upgrade */
+	bool paused;			/* guests may be stopped */
+	uint64_t edge[KH_NR_MARKS];	/* when each phase began */
+};
+
+enum upgrade_phase { PHASE_CHECK, PHASE_PLAN, PHASE_LOAD, PHASE_SAVE, PHASE_JUMP, NR_PHASES };
+
+/* From the end of this phase's enter on, nothing can be undone. */
+#define POINT_OF_NO_RETURN PHASE_JUMP
+
+static int check_enter(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+	const struct preflight_in in = {
+		.kernel = u->o->kernel, .initrd = u->o->initrd, .append = u->o->append,
+		.state = u->o->state, .qmp = &u->o->qmp, .cancel_fd = u->cancel_fd,
+	};
+
+	if (!preflight_run(&u->pf, &in))
+		return 0;
+	if (intr_pending())
+		return err_set(e, -EINTR, "interrupted");
+	preflight_talk(&u->pf);
+#ifdef KHCTL_TEST_NO_PREFLIGHT
+	/* What cannot be done without is still needed. */
+	if (u->pf.have_state && u->pf.lock >= 0 && u->pf.nr_vms && u->pf.vm_ok[u->pf.nr_vms - 1]) {
+		talk("unchecked build: going on all the same");
+		return 0;
+	}
+#endif
+	u->refused = true;
+	return err_set(e, -EINVAL, "%u checks failed", u->pf.nr_bad);
+}
+
+static int plan_device(struct upgrade *u, const struct vm_dev *d, struct kh_plan_vm *p,
+		       struct kh_err *e)
+{
+	struct page_source src = { .page = kram_page, .ctx = &u->pf.kram,
+				   .nr_pages = kram_pool(&u->pf.kram) };
+	struct kh_plan_dev *rec = &p->dev[p->nr_devs];
+	uint16_t seg;
+	uint8_t bus, devfn;
+	int rc;
+
+	rc = pci_record(d->bdf, rec, e);
+	if (!rc)
+		rc = pci_parse(d->bdf, &seg, &bus, &devfn);
+	if (!rc)
+		rc = iommu_record(&src, kram_root(&u->pf.kram, rec->unit), bus, devfn, &rec->map, e);
+#ifdef KHCTL_TEST_NO_PREFLIGHT
+	rc = 0;
+	e->rc = 0;
+#endif
+	if (!rc)
+		p->nr_devs++;
+	return rc;
+}
+
+static int plan_vms(struct upgrade *u, struct kh_err *e)
+{
+	uint64_t room = (u->pf.state.size - KH_DATA_OFFSET) / u->pf.nr_vms;
+	struct kh_plan *plan = u->plan;
+	struct kh_plan_vm *p;
+	unsigned int i, j;
+	int rc;
+
+	room &= ~(uint64_t)(KH_STREAM_ALIGN - 1);
+	for (i = 0; i < u->pf.nr_vms; i++) {
+		p = &plan->vm[i];
+		rc = vm_plan(&u->pf.vm[i], plan, p, e);
+		for (j = 0; !rc && j < u->pf.vm[i].nr_devs; j++)
+			rc = plan_device(u, &u->pf.vm[i].dev[j], p, e);
+		if (rc)
+			return rc;
+		p->stream_offset = KH_DATA_OFFSET + i * room;
+		p->stream_room = room;
+		plan->nr_vms++;
+	}
+	return 0;
+}
+
+static int plan_enter(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+	struct kh_plan *plan = plan_new();
+	const char *initrd = u->o->initrd ? u->o->initrd : "";
+	struct tsc_point now;
+	int rc;
+
+	u->plan = plan;
+	if (!plan)
+		return err_set(e, -ENOMEM, "out of memory");
+	plan->kram_generation = u->pf.kram.generation;
+	plan->kram_used_pages = kram_used(&u->pf.kram);
+	plan->kram_start = u->pf.kram.area[0].start;
+	now = tsc_point_now();
+	plan->tsc_hz = tsc_hz(&u->begun, &now);
+	/* The checks went through it without the frequency, which they took time to measure. */
+	rc = cmdline_build(u->cmdline, sizeof(u->cmdline), u->pf.cmdline,
+			   u->pf.have_state ? u->pf.state.dev.resource : 0, plan->tsc_hz / 1000);
+	if (rc)
+		return err_set(e, rc, "the command line is too long");
+	kernel_name(plan->old_kernel, sizeof(plan->old_kernel));
+	copy_str(plan->image_kernel, sizeof(plan->image_kernel), u->pf.image.version);
+	rc = boot_id(plan->old_boot_id, sizeof(plan->old_boot_id));
+	if (!rc)
+		rc = plan_put(plan, &plan->image, u->o->kernel, strlen(u->o->kernel));
+	if (!rc)
+		rc = plan_put(plan, &plan->initrd, initrd, strlen(initrd));
+	if (!rc)
+		rc = plan_put(plan, &plan->cmdline, u->cmdline, strlen(u->cmdline));
+	if (rc)
+		return err_set(e, rc, "cannot write the plan: %s", strerror(-rc));
+	rc = plan_vms(u, e);
+	if (rc)
+		return rc;
+	u->pending = true;
+	rc = state_commit(&u->pf.state, KH_PREPARED, plan);
+	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
+}
+
+static int plan_undo(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+	int rc = 0;
+
+	if (u->pending)
+		rc = state_commit(&u->pf.state, KH_ABORTED, u->plan);
+	u->pending = false;
+	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
+}
+
+static int load_enter(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+
+	return kexec_load(u->o->kernel, u->o->initrd, u->cmdline, e);
+}
+
+static int load_undo(void *ctx, struct kh_err *e)
+{
+	int rc = kexec_unload();
+
+	(void)ctx;
+	return rc ? err_set(e, rc, "cannot unload the new kernel: %s", strerror(-rc)) : 0;
+}
+
+struct save_job {
+	pthread_t thread;
+	bool started;
+	struct vm_save s;
+	struct kh_err e;
+	int rc;
+};
+
+static void *save_thread(void *arg)
+{
+	struct save_job *job = arg;
+
+	job->rc = vm_save_run(&job->s, &job->e);
+	return NULL;
+}
+
+static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
+{
+	unsigned int i, n = u->plan->nr_vms;
+	struct kh_plan_vm *p;
+	int rc = 0;
+
+	u->paused = true;
+	for (i = 0; i < n; i++) {
+		job[i].started = !pthread_create(&job[i].thread, NULL, save_thread, &job[i]);
+		if (!job[i].started)
+			rc = err_set(e, -EAGAIN, "cannot start a thread");
+	}
+	for (i = 0; i < n; i++) {
+		if (!job[i].started)
+			continue;
+		pthread_join(job[i].thread, NULL);
+		p = &u->plan->vm[i];
+		p->stop_tsc = job[i].s.stop_tsc;
+		p->saved_tsc = job[i].s.saved_tsc;
+		p->stream_size = job[i].s.size;
+		p->stream_hash = job[i].s.hash;
+		p->state = KH_VM_SAVED;
+		if (job[i].rc)
+			rc = err_set(e, job[i].rc, "%s: %s", plan_str(u->plan, p->name),
+				     job[i].e.msg);
+	}
+	return rc;
+}
+
+static int save_enter(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+	struct save_job *job = calloc(u->plan->nr_vms, sizeof(*job));
+	struct tsc_point now;
+	unsigned int i;
+	int rc = 0;
+
+	if (!job)
+		return err_set(e, -ENOMEM, "out of memory");
+	now = tsc_point_now();
+	u->plan->tsc_hz = tsc_hz(&u->begun, &now);
+	for (i = 0; i < u->plan->nr_vms; i++) {
+		job[i].s.vm = &u->pf.vm[i];
+		job[i].s.pipe = -1;
+		job[i].s.dst = u->pf.state.base + u->plan->vm[i].stream_offset;
+		job[i].s.room = u->plan->vm[i].stream_room;
+		job[i].s.tsc_hz = u->plan->tsc_hz;
+	}
+	/* Whatever can be done before the pause is done for all of them first. */
+	u->paused = true;
+	for (i = 0; !rc && i < u->plan->nr_vms; i++)
+		rc = vm_save_prepare(&job[i].s, e);
+	if (!rc && intr_pending())
+		rc = err_set(e, -EINTR, "interrupted");
+	if (!rc)
+		rc = save_all(u, job, e);
+	for (i = 0; i < u->plan->nr_vms; i++)
+		vm_save_end(&job[i].s);
+	free(job);
+	return rc;
+}
+
+static int save_undo(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+	struct kh_err mine;
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; u->paused && i < u->pf.nr_vms; i++) {
+		memset(&mine, 0, sizeof(mine));
+		if (vm_run_on(&u->pf.vm[i], &mine))
+			rc = err_set(e, mine.rc, "%s: %s", u->pf.vm[i].qmp_path, mine.msg);
+	}
+	u->paused = false;
+	return rc;
+}
+
+static int jump_enter(void *ctx, struct kh_err *e)
+{
+	struct upgrade *u = ctx;
+	int rc;
+
+	if (intr_pending())
+		return err_set(e, -EINTR, "interrupted");
+	memcpy(u->plan->mark, u->edge, sizeof(u->edge));
+	rc = state_commit(&u->pf.state, KH_SAVED, u->plan);
+	if (rc)
+		return err_set(e, rc, "cannot write the state area: %s", strerror(-rc));
+	rc = kexec_jump();		/* the point of no return */
+	return err_set(e, rc, "kexec: %s", strerror(-rc));
+}
+
+static const struct phase phases[NR_PHASES] = {
+	[PHASE_CHECK] = { "check", check_enter, NULL },
+	[PHASE_PLAN] = { "plan", plan_enter, plan_undo },
+	[PHASE_LOAD] = { "load", load_enter, load_undo },
+	[PHASE_SAVE] = { "save", save_enter, save_undo },
+	[POINT_OF_NO_RETURN] = { "jump", jump_enter, NULL },
+};
+
+static void phase_edge(void *ctx, unsigned int phase)
+{
+	struct upgrade *u = ctx;
+
+	u->edge[phase] = tsc_now();
+	if (phase == PHASE_CHECK)
+		u->edge[phase] = u->o->start_tsc;
+	if (!u->plan)
+		return;
+	state_log(&u->pf.state, u->plan->run_id, phases[phase].name,
+		  u->edge[phase] - u->edge[phase - 1], "begins after %s, which took that long",
+		  phases[phase - 1].name);
+}
+
+static int report(struct upgrade *u, unsigned int failed, const struct kh_err *e,
+		  const struct kh_err *undo)
+{
+	const char *result = u->refused ? "refused" : undo->rc ? "failed" : "undone";
+	struct json_object *j;
+
+	if (!u->refused)
+		talk("%s: %s", phases[failed].name, e->msg);
+	if (undo->rc)
+		talk("not undone: %s", undo->msg);
+	else if (!u->refused)
+		talk("all undone, the guests run on");
+	if (u->plan)
+		state_log(&u->pf.state, u->plan->run_id, phases[failed].name, 0, "%s: %.150s",
+			  result, undo->rc ? undo->msg : e->msg);
+	if (u->o->json) {
+		j = out_new("upgrade");
+		out_str(j, "result", result);
+		out_str(j, "phase", phases[failed].name);
+		out_str(j, "error", e->msg);
+		if (undo->rc)
+			out_str(j, "undo_error", undo->msg);
+		preflight_json(&u->pf, j);
+		out_json(j);
+	}
+	return out_done(u->refused ? EXIT_REFUSED : EXIT_FAILED);
+}
+
+int verb_upgrade(const void *opts)
+{
+	struct upgrade *u = calloc(1, sizeof(*u));
+	struct kh_err e = { 0 }, undo = { 0 };
+	unsigned int failed;
+	int rc;
+
+	if (!u)
+		return EXIT_FAILED;
+	u->o = opts;
+	if (u->o->append && u->o->reuse_cmdline) {
+		talk("upgrade: --append and --reuse-cmdline exclude each other");
+		free(u);
+		return EXIT_USAGE;
+	}
+	u->begun = tsc_point_now();
+	u->cancel_fd = intr_init();
+	failed = phase_run(phases, NR_PHASES, u, phase_edge, &e, &undo);
+	rc = report(u, failed, &e, &undo);
+	preflight_end(&u->pf);
+	free(u->plan);
+	free(u);
+	return rc;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "verbs.h"
+
+#define FIELD(f) offsetof(struct khctl_opts, f)
+
+#define O_STATE { "state", OPT_STR, FIELD(state), "DEV", \
+	"devdax device of the state area (default: the one there is)", false }
+#define O_JSON { "json", OPT_FLAG, FIELD(json), NULL, "print one JSON object", false }
+#define O_HUMAN { "human", OPT_FLAG, FIELD(human), NULL, "print sizes and times with units", false }
+#define O_KERNEL(req) { "kernel", OPT_STR, FIELD(kernel), "FILE", "image of the new kernel", req }
+#define O_INITRD { "initrd", OPT_STR, FIELD(initrd), "FILE", "its initial RAM disk", false }
+#define O_APPEND { "append", OPT_STR, FIELD(append), "STRING", \
+	"its command line (default: that of the running kernel)", false }
+#define O_REUSE { "reuse-cmdline", OPT_FLAG, FIELD(reuse_cmdline), NULL, \
+	"use the command line of the running kernel", false }
+#define O_QMP(req) { "qmp", OPT_LIST, FIELD(qmp), "SOCKET", \
+	"QMP socket of each VM to take along", req }
+#define O_END { 0 }
+
+static const struct opt init_opts[] = {
+	{ "state", OPT_STR, FIELD(state), "DEV", "devdax device to format", true },
+	{ "force", OPT_FLAG, FIELD(force), NULL, "even if it holds a state area already", false },
+	O_JSON, O_HUMAN, O_END
+};
+
+static const struct opt check_opts[] = {
+	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_QMP(false), O_STATE, O_JSON, O_HUMAN, O_END
+};
+
+static const struct opt upgrade_opts[] = {
+	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_QMP(true), O_STATE, O_JSON, O_HUMAN, O_END
+};
+
+static const struct opt state_opts[] = { O_STATE, O_JSON, O_HUMAN, O_END };
+
+const struct verb khctl_verbs[] = {
+	{ "init", "format a state area", init_opts, verb_init },
+	{ "check", "run the checks of an upgrade, change nothing", check_opts, verb_check },
+	{ "upgrade", "replace the running kernel under its VMs", upgrade_opts, verb_upgrade },
+	{ "resume", "let the VMs run on, in the new kernel", state_opts, verb_resume },
+	{ "verify", "compare what there is with what was before the upgrade", state_opts,
+	  verb_verify },
+	{ "status", "show the last or pending upgrade", state_opts, verb_status },
+	{ "abort", "undo an upgrade that was prepared and did not jump", state_opts, verb_abort },
+	{ 0 }
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The verbs of khctl and the options that they share. */
+#ifndef KHCTL_VERBS_H
+#define KHCTL_VERBS_H
+
+#include "lib/opts.h"
+
+struct khctl_opts {
+	const char *kernel;
+	const char *initrd;
+	const char *append;
+	bool reuse_cmdline;
+	struct str_list qmp;
+	const char *state;
+	bool force;
+	bool json;
+	bool human;
+	uint64_t start_tsc;	/* first thing that main() read */
+};
+
+/* Ends with a zero name. */
+extern const struct verb khctl_verbs[];
+
+int verb_init(const void *opts);
+int verb_check(const void *opts);
+int verb_upgrade(const void *opts);
+int verb_resume(const void *opts);
+int verb_verify(const void *opts);
+int verb_status(const void *opts);
+int verb_abort(const void *opts);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Command lines of kernels, and arguments of QEMU. */
+#include "unit.h"
+#include "lib/cmdline.h"
+#include "lib/vm.h"
+
+static const struct mem_range ranges[] = {
+	{ 0x100000000, 0x1000000, ':' },
+	{ 0x140000000, 0x80000000, '!' },
+};
+static struct cmdline_wish wish = { ranges, 2, true };
+static char why[320];
+
+static int check(const char *s)
+{
+	why[0] = '\0';
+	return cmdline_check(s, &wish, why, sizeof(why));
+}
+
+static void accepts(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(check("intel_iommu=on"), 0);
+	assert_int_equal(check("console=ttyS0 intel_iommu=on,sm_off memmap=16M:4G quiet"), 0);
+	assert_int_equal(check("intel_iommu=on memmap=16M:4G,2G!5G"), 0);
+	assert_int_equal(check("intel_iommu=on memmap=0x1000000:0x100000000 memmap=2G!0x140000000"), 0);
+	/* Another range of another kind that touches nothing of ours. */
+	assert_int_equal(check("intel_iommu=on memmap=1M$0x8000000"), 0);
+	assert_int_equal(check("intel-iommu=on"), 0);
+}
+
+static void wants_the_iommu(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(check("console=ttyS0"), -EINVAL);
+	assert_non_null(strstr(why, "intel_iommu=on"));
+	assert_int_equal(check("intel_iommu=on intel_iommu=off"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on iommu=off"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on iommu=soft,off"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on intremap=off"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on kram=noadopt"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on nointremap"), -EINVAL);
+	/* Words of init's, or that only look alike. */
+	assert_int_equal(check("intel_iommu=on xiommu=off iommu=offset"), 0);
+	assert_int_equal(check("foo -- intel_iommu=on"), -EINVAL);
+	/* A kernel that has it on by default needs no word. */
+	wish.iommu_by_option = false;
+	assert_int_equal(check("console=ttyS0"), 0);
+	wish.iommu_by_option = true;
+}
+
+static void keeps_the_reservations(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(check("intel_iommu=on memmap=32M:4G"), -EINVAL);
+	assert_non_null(strstr(why, "contradicts"));
+	assert_int_equal(check("intel_iommu=on memmap=16M!4G"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=1G!5G"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=16M$5G"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=16M:8G"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=exactmap"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=nonsense"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=99999999999999999999G:4G"), -EINVAL);
+}
+
+static void too_long(void **ctx)
+{
+	char *s = malloc(CMDLINE_MAX + 1), out[CMDLINE_MAX];
+
+	(void)ctx;
+	memset(s, 'a', CMDLINE_MAX);
+	s[CMDLINE_MAX] = '\0';
+	assert_int_equal(check(s), -EINVAL);
+	s[CMDLINE_MAX - 1] = '\0';
+	assert_int_equal(cmdline_build(out, sizeof(out), s, 0x1000, 0), -E2BIG);
+	free(s);
+}
+
+static void says_where_the_state_is(void **ctx)
+{
+	char out[CMDLINE_MAX];
+
+	(void)ctx;
+	assert_int_equal(cmdline_build(out, sizeof(out), "a=1 khctl.state=0x5 b", 0x1000, 0), 0);
+	assert_string_equal(out, "a=1 b khctl.state=0x1000");
+	assert_int_equal(cmdline_build(out, sizeof(out), "a=\"x y\" -- khctl.state=0x5", 0x1000, 0), 0);
+	assert_string_equal(out, "a=\"x y\" khctl.state=0x1000 -- khctl.state=0x5");
+	assert_int_equal(cmdline_build(out, sizeof(out), "", 0x1000, 0), 0);
+	assert_string_equal(out, "khctl.state=0x1000");
+	assert_int_equal(cmdline_build(out, sizeof(out), "tsc_early_khz=5 a", 0x1000, 0), 0);
+	assert_string_equal(out, "tsc_early_khz=5 a khctl.state=0x1000");
+	assert_int_equal(cmdline_build(out, sizeof(out), "tsc_early_khz=5 a -- b", 0x1000, 2600000), 0);
+	assert_string_equal(out, "a khctl.state=0x1000 tsc_early_khz=2600000 -- b");
+}
+
+static void values(void **ctx)
+{
+	char v[16];
+
+	(void)ctx;
+	assert_true(cmdline_get("a=1 a=2", "a", v, sizeof(v)));
+	assert_string_equal(v, "2");
+	assert_true(cmdline_get("x quiet y", "quiet", v, sizeof(v)));
+	assert_string_equal(v, "");
+	assert_false(cmdline_get("aa=1 -- a=2", "a", v, sizeof(v)));
+	assert_true(cmdline_get("a=0123456789012345678", "a", v, sizeof(v)));
+	assert_int_equal(strlen(v), 15);
+}
+
+#define ARGS(s) s, sizeof(s) - 1
+
+static void argv_for_another_start(void **ctx)
+{
+	static const char in[] = "qemu\0-S\0-m\0" "2G\0-incoming\0defer\0--incoming\0tcp::1\0"
+		"-chardev\0socket,id=khctl-resume,fd=7\0-mon\0chardev=khctl-resume,mode=control\0"
+		"-chardev\0socket,id=khctl-resumed,path=x\0-name\0S\0";
+	static const char want[] = "qemu\0-m\0" "2G\0-chardev\0socket,id=khctl-resumed,path=x\0-name\0S\0";
+	char out[sizeof(in)];
+	size_t n;
+
+	(void)ctx;
+	n = vm_clean_argv(in, sizeof(in) - 1, out);
+	assert_int_equal(n, sizeof(want) - 1);
+	assert_memory_equal(out, want, n);
+	/* In place, and what is clean stays as it is. */
+	assert_int_equal(vm_clean_argv(out, n, out), n);
+	assert_memory_equal(out, want, n);
+	assert_int_equal(vm_clean_argv(in, 0, out), 0);
+}
+
+static void inherited_descriptors(void **ctx)
+{
+	(void)ctx;
+	assert_null(vm_inherits_fd(ARGS("qemu\0-netdev\0tap,ifname=tap0,script=no\0")));
+	assert_null(vm_inherits_fd(ARGS("qemu\0-drive\0file=/x/fd=1\0")));
+	assert_non_null(vm_inherits_fd(ARGS("qemu\0-netdev\0tap,fd=5\0")));
+	assert_non_null(vm_inherits_fd(ARGS("qemu\0-netdev\0tap,id=x,vhostfds=5:6\0")));
+	assert_non_null(vm_inherits_fd(ARGS("qemu\0-add-fd\0fd=3,set=1\0")));
+	assert_non_null(vm_inherits_fd(ARGS("qemu\0-drive\0file=/dev/fdset/1\0")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accepts),
+		cmocka_unit_test(wants_the_iommu),
+		cmocka_unit_test(keeps_the_reservations),
+		cmocka_unit_test(too_long),
+		cmocka_unit_test(says_where_the_state_is),
+		cmocka_unit_test(values),
+		cmocka_unit_test(argv_for_another_start),
+		cmocka_unit_test(inherited_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
