@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""What khctl must refuse: exit code 3, the check named, a remedy given, and the guests none the wiser."""
+import contextlib
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from image import RELOCATABLE, Image  # noqa: E402
+from scenario import Life, Tap, check_logs, check_same_life, check_traffic, khctl, lab, serial_until  # noqa: E402
+
+GOOD = "--kernel /boot/bzImage-b --qmp /run/g1.qmp"
+
+
+def refused(tap, l1, what, wanted, arguments, says=None):
+    """One upgrade that must be refused because of the check `wanted`."""
+    status, data, talk = khctl(l1, "upgrade " + arguments)
+    checks = {c["id"]: c for c in (data or {}).get("checks", []) if not c["ok"]}
+    good = status == 3 and wanted in checks
+    tap.check(f"{what}: refused, because of {wanted}", good, f"exit status {status}, failed {list(checks)}\n{talk}")
+    if good:
+        c = checks[wanted]
+        tap.check(f"{what}: says what was found, what was wanted, and the remedy",
+                  c["found"] and c["wanted"] and c["remedy"], c)
+        if says:
+            tap.check(f"{what}: says {says!r}", re.search(says, " ".join((c["found"], c["wanted"], c["remedy"]))), c)
+    loaded = l1.check("cat /sys/kernel/kexec_loaded").strip()
+    tap.check(f"{what}: no kernel is loaded", loaded == "0", loaded)
+
+
+@contextlib.contextmanager
+def untouched(tap, l1, life):
+    """Whatever happens inside: the guest neither stops nor loses anything."""
+    before = life.both()
+    yield
+    after = life.caught_up(before)
+    check_same_life(tap, before, after)
+    check_traffic(tap, after)
+    status = l1.check("cat /run/g1.log")
+    tap.check("g1: QEMU has nothing to complain of", "error" not in status.lower(), status)
+
+
+@contextlib.contextmanager
+def in_background(l1, command):
+    """A command in L1 that runs meanwhile; it is ended by its process group."""
+    pid = l1.check(f"setsid sh -c '{command}' >/run/background.log 2>&1 </dev/null & echo $!").strip()
+    try:
+        yield pid
+    finally:
+        l1.check(f"kill -CONT -{pid} 2>/dev/null; kill -KILL -{pid} 2>/dev/null; true")
+
+
+def kernels(tap, l1):
+    def with_kernel(path):
+        return f"--kernel {path} --qmp /run/g1.qmp"
+
+    refused(tap, l1, "no such kernel", "kernel-file", with_kernel("/run/nothing"))
+    refused(tap, l1, "a directory", "kernel-file", with_kernel("/boot"))
+    refused(tap, l1, "a file of another type", "kernel-file", with_kernel("/bin/busybox"))
+    l1.check(": > /run/empty; head -c 1000000 /boot/bzImage-b > /run/short")
+    refused(tap, l1, "an empty file", "kernel-file", with_kernel("/run/empty"))
+    refused(tap, l1, "a kernel cut short", "kernel-crc", with_kernel("/run/short"))
+    refused(tap, l1, "a kernel without KRAM", "kernel-kram", with_kernel("/boot/bzImage-stock"))
+
+    image = Image("b")
+    path = image.set(len(image.data) // 2, bytes([image.data[len(image.data) // 2] ^ 1])).make(l1, "/run/flipped")
+    refused(tap, l1, "a kernel with one bit changed", "kernel-crc", with_kernel(path))
+    image = Image("b")
+    path = image.set(image.find_kram() + 8, b"\x07\0\0\0").right_checksum().make(l1, "/run/abi")
+    refused(tap, l1, "a kernel of another KRAM ABI version", "kernel-kram", with_kernel(path), r"\b7\b")
+    path = Image("b").set(RELOCATABLE, b"\0").right_checksum().make(l1, "/run/fixed")
+    refused(tap, l1, "a kernel that is not relocatable", "kernel-reloc", with_kernel(path))
+    refused(tap, l1, "no such initrd", "initrd", GOOD + " --initrd /run/nothing")
+    refused(tap, l1, "an empty initrd", "initrd", GOOD + " --initrd /run/empty")
+    l1.check("rm -f /run/short /run/flipped /run/abi /run/fixed")
+
+
+def command_lines(tap, l1):
+    running = l1.check("cat /proc/cmdline").strip()
+
+    def with_append(text):
+        return f"{GOOD} --append '{text}'"
+
+    refused(tap, l1, "--append without intel_iommu=on", "append",
+            with_append(running.replace("intel_iommu=on", "")), "intel_iommu")
+    refused(tap, l1, "--append with intel_iommu=off", "append", with_append(running + " intel_iommu=off"), "intel_iommu")
+    refused(tap, l1, "--append with another KRAM area", "append",
+            with_append(running.replace("memmap=64M:", "memmap=32M:")), "memmap")
+    refused(tap, l1, "--append with guest RAM cut short", "append",
+            with_append(running.replace("memmap=2064M!", "memmap=1032M!")), "memmap")
+    refused(tap, l1, "--append with kram=noadopt", "append", with_append(running + " kram=noadopt"), "noadopt")
+    refused(tap, l1, "--append of 3000 bytes", "append", with_append(running + " x=" + "y" * 3000))
+
+
+def sockets(tap, l1):
+    def with_socket(path):
+        return "--kernel /boot/bzImage-b --qmp /run/g1.qmp --qmp " + path
+
+    refused(tap, l1, "no such QMP socket", "vm-qmp", with_socket("/run/nothing.qmp"))
+    refused(tap, l1, "a file that is no socket", "vm-qmp", with_socket("/run/g1.log"))
+    refused(tap, l1, "the same VM twice", "vm-qmp", with_socket("/run/g1.qmp"))
+
+    machine = "/usr/bin/qemu-kh -L /usr/share/qemu -nodefaults -nographic -accel kvm -machine q35 -m 64M"
+    extra = ("-qmp unix:/run/x.qmp,server=on,wait=off -monitor unix:/run/hmp,server=on,wait=off "
+             "-chardev socket,id=mute,path=/run/mute,server=on,wait=off -serial chardev:mute")
+    with in_background(l1, f"{machine} {extra}"):
+        l1.check("i=0; while [ ! -S /run/mute ] && [ $i -lt 200 ]; do usleep 50000; i=$((i+1)); done; [ -S /run/mute ]")
+        refused(tap, l1, "a socket that does not speak QMP", "vm-qmp", with_socket("/run/hmp"))
+        refused(tap, l1, "a socket that never answers", "vm-qmp", with_socket("/run/mute"))
+        refused(tap, l1, "guest RAM that is not on devdax", "vm-ram", with_socket("/run/x.qmp"))
+    refused(tap, l1, "a socket whose QEMU is gone", "vm-qmp", with_socket("/run/x.qmp"))
+
+    # on devdax the kernel itself refuses a private mapping: such a QEMU does not start
+    private = f"{machine} -object memory-backend-file,id=mem,size=64M,mem-path=/run/ram,share=off -numa node,memdev=mem"
+    with in_background(l1, f"{private} -qmp unix:/run/y.qmp,server=on,wait=off"):
+        l1.check("i=0; while [ ! -S /run/y.qmp ] && [ $i -lt 200 ]; do usleep 50000; i=$((i+1)); done; cat /run/background.log")
+        refused(tap, l1, "guest RAM in a private file", "vm-ram", with_socket("/run/y.qmp"), "share=on")
+    l1.check("rm -f /run/ram")
+
+
+def neighbours(tap, l1):
+    with in_background(l1, "flock /run/khctl.lock sleep 600"):
+        l1.check("while flock -n /run/khctl.lock true; do usleep 20000; done")
+        refused(tap, l1, "another khctl at work", "lock", GOOD)
+    squatter = ("/usr/bin/qemu-kh -L /usr/share/qemu -nodefaults -nographic -accel kvm -machine q35 -S -m 64M "
+                "-object memory-backend-file,id=mem,size=64M,mem-path=/dev/dax0.0,share=on,align=2M -numa node,memdev=mem")
+    with in_background(l1, squatter) as pid:
+        l1.check(f"i=0; while ! grep -q dax0.0 /proc/{pid}/maps && [ $i -lt 200 ]; do usleep 50000; i=$((i+1)); done")
+        refused(tap, l1, "guest RAM that another process uses", "vm-dax-busy", GOOD)
+    refused(tap, l1, "no such state area", "state", GOOD + " --state /dev/dax9.0")
+    refused(tap, l1, "a state area that is none", "state", GOOD + " --state /dev/dax0.0")
+
+
+def a_good_host(tap):
+    with lab(tap, "bad-input", kernel="a", guests=("g1", "g2")) as l1:
+        life = Life(l1)
+        life.ready()
+        serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+        status, data, talk = khctl(l1, "check " + GOOD)
+        tap.check("without any fault the checks pass", status == 0, talk)
+        with untouched(tap, l1, life):
+            for part in (kernels, command_lines, sockets, neighbours):
+                tap.say(part.__name__)
+                part(tap, l1)
+        hung(tap, l1)
+        check_logs(tap, l1, ("g1", "g2"))
+
+
+def hung(tap, l1):
+    """g2's QEMU is stopped by a signal: its socket takes a connection and says nothing."""
+    pid = l1.check("cat /run/g2.pid").strip()
+    l1.check(f"kill -STOP {pid}")
+    try:
+        refused(tap, l1, "a QEMU that hangs", "vm-qmp", GOOD + " --qmp /run/g2.qmp")
+    finally:
+        l1.check(f"kill -CONT {pid}")
+
+
+def small_areas(tap):
+    """KRAM too small for 2 GiB of guest RAM in 4 KiB pages, and too little room for device state."""
+    with lab(tap, "bad-input-small", kernel="a", guests=("g1",), memmap={"kram": "4M:0x1b7000000", "state": "16M!0x1b2000000"},
+             machine=["-global", "e1000e.multifunction=on", "-device", "pci-testdev,bus=port1,addr=0x0.1"]) as l1:
+        life = Life(l1)
+        life.ready()
+        with untouched(tap, l1, life):
+            refused(tap, l1, "a KRAM area that is too small", "kram-room", GOOD, r"\d+ bytes")
+            refused(tap, l1, "a state area that is too small for so many VMs", "state-room",
+                    GOOD + " --qmp /run/2.qmp --qmp /run/3.qmp", r"\d+ bytes")
+            refused(tap, l1, "another device in the group", "dev-group", GOOD, "01:00.1")
+        check_logs(tap, l1)
+
+
+def no_kram(tap):
+    with lab(tap, "bad-input-none", kernel="a", guests=("g1",), memmap={"kram": None}) as l1:
+        refused(tap, l1, "no KRAM area", "kram", GOOD, "memmap")
+
+
+def overlap(tap):
+    """An area where the kernel itself lies: not reserved, and said so."""
+    with lab(tap, "bad-input-overlap", kernel="a", guests=("g2",), memmap={"kram": "64M:0x1000000"},
+             append="nokaslr intel_iommu=off") as l1:
+        refused(tap, l1, "an area that overlaps RAM in use", "kram", "--kernel /boot/bzImage-b --qmp /run/g2.qmp")
+        refused(tap, l1, "IOMMU off", "iommu", "--kernel /boot/bzImage-b --qmp /run/g2.qmp", "intel_iommu=on")
+        log = l1.check("dmesg")
+        tap.check("the kernel's log says which area it did not reserve", "not reserved" in log,
+                  [x for x in log.splitlines() if "kram" in x or "memmap" in x])
+
+
+def main():
+    tap = Tap()
+    for part in (a_good_host, small_areas, no_kram, overlap):
+        tap.say(part.__name__)
+        part(tap)
+    tap.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""One upgrade with time as a count of instructions: the blackout, and the phases that it is made of."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from scenario import (  # noqa: E402
+    Life, Tap, check_logs, check_same_life, check_traffic, check_verify, check_witness, khctl, lab, upgrade)
+
+# The machine's seconds are several of the peer's, so that fewer datagrams fit into the ring for each.
+RATE = 2
+BLACKOUT = ["save", "jump", "boot", "resume", "run"]
+
+
+def check_times(tap, l1, report):
+    _, status, talk = khctl(l1, "status")
+    phases = {p["name"]: p for p in status["phases"]}
+    for name in BLACKOUT:
+        tap.check(f"phase {name} was measured", name in phases and phases[name]["ns"] > 0, talk)
+    for p in status["phases"]:
+        tap.say(f"{p['name']:8} {p['ns'] / 1e6:12.3f} ms{'  guests stand' if p['in_blackout'] else ''}")
+    blackout = status["blackout_ns"]
+    tap.say(f"blackout {blackout / 1e6:12.3f} ms")
+    total = sum(phases[name]["ns"] for name in BLACKOUT)
+    tap.check("the phases add up to the blackout", total == blackout, (total, blackout))
+    vm = status["vms"][0]["blackout_ns"]
+    tap.check("and to what the guest itself went through", abs(vm - blackout) < 1e6, (vm, blackout))
+    # times of the capture are the machine's own, and nothing of L1 wrote them
+    silent = report["wire"]["pauses"][0]["silent_s"] * 1e9
+    tap.check("the wire was silent for as long, and at most half a second more", blackout <= silent < blackout + 5e8,
+              (blackout, silent))
+
+
+def main():
+    tap = Tap()
+    with lab(tap, "icount", kernel="a", guests=("g1",), icount=True) as l1:
+        life = Life(l1, RATE)
+        life.ready(240)
+        begin = time.time()
+        before = life.both()
+
+        upgrade(tap, l1, "b", timeout=600)
+
+        after = life.caught_up(before, 300)
+        check_verify(tap, l1)
+        check_same_life(tap, before, after)
+        check_traffic(tap, after)
+        check_times(tap, l1, check_witness(tap, l1, begin, time.time()))
+        check_logs(tap, l1)
+    tap.finish()
+
+
+if __name__ == "__main__":
+    main()

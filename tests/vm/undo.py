@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Before the jump everything can be taken back: by a signal at any time, and when a step fails.
+
+The guest runs on with its device, the new kernel is unloaded, and the next upgrade works.
+"""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from scenario import (  # noqa: E402
+    Life, Tap, check_logs, check_memory, check_same_life, check_second_guest, check_traffic, check_verify, check_witness,
+    khctl, lab, serial_until, upgrade, witness)
+
+UPGRADE = "khctl upgrade --kernel /boot/bzImage-b --qmp /run/g1.qmp --qmp /run/g2.qmp"
+
+LOADED = "read loaded < /sys/kernel/kexec_loaded; [ $loaded = 1 ]"
+
+# when to act, as a shell condition in L1 (without a fork where time is short), and what to do
+POINTS = [
+    ("during the checks", 'grep -q "FLOCK.* $pid " /proc/locks', "kill -TERM $pid"),
+    ("once the new kernel is loaded", LOADED, "kill -TERM $pid"),
+    # nothing can go past a VM that does not answer: the upgrade is caught in the middle of saving
+    ("while guests are saved", LOADED, "kill -STOP $(cat /run/g2.pid); until [ $(saves) -gt $n ]; do :; done; "
+     "kill -TERM $pid; kill -CONT $(cat /run/g2.pid)"),
+]
+
+
+def disturbed(l1, condition, action):
+    """An upgrade during which `action` is done once `condition` holds; returns exit status and output.
+
+    SIGTERM stands for Ctrl-C, which khctl treats the same: a shell lets its background jobs ignore SIGINT.
+    """
+    return l1.run("saves() { khctl status --json | grep -c '\"phase\": \"save\"'; }; n=$(saves); "
+                  f"{UPGRADE} >/run/out 2>&1 & pid=$!; "
+                  f"until {{ {condition}; }} 2>/dev/null; do kill -0 $pid || break; done; {action}; "
+                  "wait $pid; status=$?; cat /run/out; exit $status", 180)
+
+
+def check_undone(tap, l1, life, before, status, output, what):
+    tap.check(f"{what}: exit status 1", status == 1, f"{status}\n{output}")
+    tap.check(f"{what}: says that all was undone", "undone" in output, output)
+    loaded = l1.check("cat /sys/kernel/kexec_loaded").strip()
+    tap.check(f"{what}: the new kernel is unloaded", loaded == "0", loaded)
+    _, data, talk = khctl(l1, "status")
+    tap.check(f"{what}: no upgrade is pending", data and data["state"] in ("idle", "aborted"), talk)
+    after = life.caught_up(before)
+    check_same_life(tap, before, after)
+    check_traffic(tap, after)
+    return after
+
+
+def interrupted(tap, l1, life):
+    for what, condition, action in POINTS:
+        tap.say("a signal " + what)
+        before = life.both()
+        second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+        begin = time.time()
+        boot = l1.boot
+        status, output = disturbed(l1, condition, action)
+        check_undone(tap, l1, life, before, status, output, "a signal " + what)
+        tap.check("still the old kernel", l1.boot == boot)
+        check_second_guest(tap, l1, second)
+        report = witness(l1, begin, time.time())
+        seen = {c["id"] for c in report["checks"] if c["verdict"] == "fail"}
+        tap.check("the witness saw neither fault nor reset", not seen & {"iommu.faults", "nic.reset", "iommu.translation"}, seen)
+
+
+def a_guest_dies(tap, l1, life):
+    """g2's QEMU is killed once the new kernel is loaded: saving it fails, g1 must run on."""
+    tap.say("one of two VMs cannot be saved")
+    before = life.both()
+    status, output = disturbed(l1, LOADED, "kill -KILL $(cat /run/g2.pid)")
+    check_undone(tap, l1, life, before, status, output, "a VM that dies")
+
+
+def and_then_it_works(tap, l1, life):
+    tap.say("and then an upgrade that is let alone")
+    begin = time.time()
+    before = life.both()
+    upgrade(tap, l1, "b")
+    after = life.caught_up(before)
+    check_verify(tap, l1)
+    check_same_life(tap, before, after)
+    check_traffic(tap, after)
+    check_memory(tap, life)
+    check_witness(tap, l1, begin, time.time())
+
+
+def main():
+    tap = Tap()
+    with lab(tap, "undo", kernel="a", guests=("g1", "g2")) as l1:
+        life = Life(l1)
+        life.ready()
+        for part in (interrupted, a_guest_dies, and_then_it_works):
+            part(tap, l1, life)
+        check_logs(tap, l1)
+    tap.finish()
+
+
+if __name__ == "__main__":
+    main()

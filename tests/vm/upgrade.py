@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Three upgrades, A to B to A to B, in one life of two guests: one with a passed-through card, one without."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from scenario import (  # noqa: E402
+    Life, Tap, check_all_arrived, check_logs, check_memory, check_same_life, check_second_guest, check_traffic,
+    check_verify, check_witness, kram_pages, lab, serial_until, upgrade)
+
+
+def one_upgrade(tap, lab, life, number, to):
+    tap.say(f"upgrade {number}, to {to}")
+    begin = time.time()
+    before = life.both()
+    second = serial_until(lab, "g2", lambda r: r["ready"], "load", 180)
+    pages, owners = kram_pages(lab)
+
+    upgrade(tap, lab, to, ("/run/g1.qmp", "/run/g2.qmp"))
+
+    after = life.caught_up(before)
+    check_verify(tap, lab)
+    check_same_life(tap, before, after)
+    check_traffic(tap, after)
+    check_memory(tap, life)
+    check_second_guest(tap, lab, second)
+    check_witness(tap, lab, begin, time.time())
+    now, owners_now = kram_pages(lab)
+    tap.check("KRAM in use does not grow", now <= pages, (owners, owners_now))
+
+
+def main():
+    tap = Tap()
+    with lab(tap, "upgrade", kernel="a", guests=("g1", "g2")) as l1:
+        life = Life(l1)
+        first = life.ready()
+        tap.say("both guests make load")
+        begin = time.time()
+
+        for number, to in enumerate("bab", 1):
+            one_upgrade(tap, l1, life, number, to)
+
+        last = life.stop_traffic()
+        tap.say("the whole life")
+        check_all_arrived(tap, last)
+        check_same_life(tap, first, last)
+        check_witness(tap, l1, begin, time.time(), upgrades=3)
+        check_logs(tap, l1, ("g1", "g2"))
+    tap.finish()
+
+
+if __name__ == "__main__":
+    main()
