@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+# make help says what there is. All output goes to build/.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := all
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+
+CC := gcc
+
+# One file per folder: khctl and its unit tests, the scenarios and the guests' load.
+include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/vm/vm.mk)
+
+.PHONY: help
+help:
+	@echo "make demo           one upgrade from kernel A to kernel B, with a report in build/demo/"
+	@echo "make check          every test: check-unit check-patches check-vm"
+	@echo "make check-unit     no VM, seconds"
+	@echo "make check-patches  kernel/ and qemu-patches/ apply, pass checkpatch, export to the same bytes"
+	@echo "                    (BUILD_EACH=1: and every patch builds)"
+	@echo "make check-vm       scenarios in the lab"
+	@echo "make lab            a prompt in L1, with a guest running"
+	@echo "make all            install what is missing, fetch, build; the others do so by themselves"
+	@echo "make clean          remove build/ (downloads stay in the cache)"
+	@echo "V=1 shows the commands; logs of the builds are in build/log/"
+
+# Inputs. Each step below knows by itself what is up to date; make only
+# keeps their order.
+.PHONY: deps sources kernels qemu
+deps:
+	$(Q)tools/deps
+
+build/stamp/sources: tools/sources tools/debian-uri | deps
+	$(Q)tools/sources build
+	$(Q)touch $@
+
+sources: build/stamp/sources
+
+kernels: build/stamp/sources
+	$(Q)tools/build-kernel build
+
+qemu: build/stamp/sources
+	$(Q)tools/build-qemu build
+
+build/guest/bin/khload $(CTL_OBJ) $(CTL_UNCHECKED_OBJ): | deps
+
+# Images
+build/guest/initrd.gz: tools/guest-image tests/vm/guest/init build/guest/bin/khload build/stamp/sources
+	@echo "  GUEST    $@"
+	$(Q)tools/guest-image build tests/vm/guest/init build/guest/bin/khload
+
+L1_INPUTS = $(wildcard build/boot/bzImage-* build/bin/qemu-* tools/lab/l1-*)
+
+build/img/l1.img: tools/l1-image build/guest/initrd.gz build/ctl/khctl build/ctl/khctl-unchecked $(L1_INPUTS)
+	@echo "  L1       $@"
+	$(Q)tools/l1-image build
+
+# The image's inputs are known once the builds have run.
+.PHONY: all images
+all: deps kernels qemu
+	$(Q)$(MAKE) images
+images: build/img/l1.img
+
+.PHONY: check check-patches demo lab clean
+check: all
+	$(Q)$(MAKE) check-unit
+	$(Q)$(MAKE) check-patches
+	$(Q)$(MAKE) check-vm
+
+# BUILD_EACH=1 also builds the kernel after each patch.
+check-patches: build/stamp/sources
+	$(Q)tools/patches check linux build/linux
+	$(Q)tools/patches check qemu build/qemu
+	$(Q)[ -z "$(BUILD_EACH)" ] || tools/patches build linux build/linux build/linux-each
+
+lab: all
+	$(Q)tools/lab/lab
+
+clean:
+	$(Q)rm -rf build
