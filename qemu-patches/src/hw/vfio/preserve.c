@@ -182,7 +182,10 @@ bool vfio_preserve_open_group(VFIOGroup *group, AddressSpace *as, bool *kept,
     return true;
 }
 
-/* Make the groups of a container ordinary, unless they wait for a guest */
+/*
+ * Make the groups of a container ordinary, unless they wait for a guest or for
+ * its memory to be mapped
+ */
 static void vfio_preserve_release(VFIOContainerBase *bcontainer)
 {
     VFIOContainer *container = container_of(bcontainer, VFIOContainer,
@@ -190,7 +193,7 @@ static void vfio_preserve_release(VFIOContainerBase *bcontainer)
     VFIOGroup *group;
     int ret;
 
-    if (bcontainer->kept) {
+    if (!bcontainer->initialized) {
         return;
     }
 
@@ -236,7 +239,7 @@ static bool vfio_preserve_hold(VFIOContainerBase *bcontainer, Error **errp)
     VFIOGroup *group;
     int ret;
 
-    if (bcontainer->kept) {
+    if (!bcontainer->initialized) {
         error_setg(errp, "vfio: the guest has not run yet since its devices "
                    "were kept, it cannot be saved again");
         return false;
@@ -289,16 +292,12 @@ int vfio_preserve_reboot_notifier(NotifierWithReturn *notifier,
  */
 
 /*
- * Memory first, so that the kernel sees every mapping of the guest before it
- * may drop what it kept, then interrupts.
+ * What a device may be heard by.  Memory has time: the page tables that the
+ * kernel kept serve the device until every mapping has been made again.
  */
 static bool vfio_preserve_resume(VFIOContainerBase *bcontainer, Error **errp)
 {
     VFIODevice *vbasedev;
-
-    if (!vfio_container_listen(bcontainer, errp)) {
-        return false;
-    }
 
     QLIST_FOREACH(vbasedev, &bcontainer->device_list, container_next) {
         if (!vbasedev->ops->vfio_preserve_resume(vbasedev, errp)) {
@@ -306,15 +305,46 @@ static bool vfio_preserve_resume(VFIOContainerBase *bcontainer, Error **errp)
         }
         trace_vfio_preserve_resume(vbasedev->name);
     }
-
     bcontainer->kept = false;
     return true;
 }
 
-static void vfio_preserve_release_bh(void *opaque)
+static void vfio_preserve_cpu_runs(CPUState *cpu, run_on_cpu_data unused)
+{
+}
+
+/*
+ * Pinning all of a guest's RAM takes long, with the BQL held.  Let the vCPUs
+ * be on their way first: each has taken note, and has the BQL before us.
+ */
+static bool vfio_preserve_map(VFIOContainerBase *bcontainer)
+{
+    Error *err = NULL;
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        run_on_cpu(cpu, vfio_preserve_cpu_runs, RUN_ON_CPU_NULL);
+    }
+    if (!vfio_container_listen(bcontainer, &err)) {
+        error_prepend(&err, "vfio: kept device, memory as it was before: ");
+        error_report_err(err);
+        return false;
+    }
+    return true;
+}
+
+/*
+ * A mapping that fails leaves the devices to what the kernel kept, which is
+ * this guest's RAM and nothing else.  New RAM would be missing there, so the
+ * guest must not go on.
+ */
+static void vfio_preserve_running_bh(void *opaque)
 {
     VFIOContainerBase *bcontainer = opaque;
 
+    if (!bcontainer->initialized && !vfio_preserve_map(bcontainer)) {
+        vm_stop(RUN_STATE_INTERNAL_ERROR);
+    }
     /* Saved once more already?  Then the flags are to stay. */
     if (runstate_is_live(runstate_get())) {
         vfio_preserve_release(bcontainer);
@@ -344,7 +374,7 @@ static void vfio_preserve_vm_state(void *opaque, bool running, RunState state)
     }
 
     object_ref(bcontainer);
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), vfio_preserve_release_bh,
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), vfio_preserve_running_bh,
                             bcontainer);
 }
 
