@@ -128,6 +128,10 @@ def neighbours(tap, l1):
     with in_background(l1, squatter) as pid:
         l1.check(f"i=0; while ! grep -q dax0.0 /proc/{pid}/maps && [ $i -lt 200 ]; do usleep 50000; i=$((i+1)); done")
         refused(tap, l1, "guest RAM that another process uses", "vm-dax-busy", GOOD)
+    # QEMU itself does not start with more memory than the namespace has
+    status, output = l1.run("/usr/bin/qemu-kh -L /usr/share/qemu -nodefaults -nographic -machine q35 -S -m 64G "
+                            "-object memory-backend-file,id=mem,size=64G,mem-path=/dev/dax1.0,share=on,align=2M -numa node,memdev=mem")
+    tap.check("a namespace too small for the guest: QEMU refuses it", status != 0 and "size" in output, f"{status}\n{output}")
     refused(tap, l1, "no such state area", "state", GOOD + " --state /dev/dax9.0")
     refused(tap, l1, "a state area that is none", "state", GOOD + " --state /dev/dax0.0")
 
@@ -187,9 +191,14 @@ def overlap(tap):
                   [x for x in log.splitlines() if "kram" in x or "memmap" in x])
 
 
+def not_intel(tap):
+    with lab(tap, "bad-input-amd", kernel="a", guests=("g2",), iommu="amd-iommu") as l1:
+        refused(tap, l1, "an IOMMU that is not Intel's", "iommu", "--kernel /boot/bzImage-b --qmp /run/g2.qmp", "IOMMU ivhd")
+
+
 def main():
     tap = Tap()
-    for part in (a_good_host, small_areas, no_kram, overlap):
+    for part in (a_good_host, small_areas, no_kram, overlap, not_intel):
         tap.say(part.__name__)
         part(tap)
     tap.finish()

@@ -119,7 +119,7 @@ class Lab:
     numbers = itertools.count()
 
     def __init__(self, dir, kernel="a", qemu="kh", guests=("g1",), icount=False,
-                 accel="auto", append="", memmap=None, machine=()):
+                 accel="auto", append="", memmap=None, machine=(), iommu="intel-iommu,intremap=on"):
         self.dir = os.path.abspath(dir)
         self.kernel = kernel
         self.qemu_inside = qemu
@@ -129,6 +129,7 @@ class Lab:
         self.append = append
         self.memmap = dict(MEMMAP, **(memmap or {}))
         self.machine = list(machine)
+        self.iommu = iommu
         self.netns = "kh-%d-%d" % (os.getpid(), next(self.numbers))
         # Paths of Unix sockets are short, self.dir may be long.
         self.sockets = "/tmp/" + self.netns
@@ -254,7 +255,7 @@ class Lab:
                 "-L", os.path.join(BUILD, "firmware"), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 "-machine", machine, *accel_args, "-cpu", CPU, "-smp", "2", "-m", L1_MEMORY,
-                "-device", "intel-iommu,intremap=on",
+                "-device", self.iommu,
                 "-device", "pcie-root-port,id=port1,bus=pcie.0,chassis=1,addr=0x4",
                 "-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no",
                 "-device", "e1000e,netdev=wire,bus=port1,romfile=,mac=" + NIC_MAC,

@@ -31,6 +31,8 @@ void arch_kram_stop_dma(void);
 void arch_kram_stop_device(const struct kram_device *dev);
 bool arch_kram_range_survives(phys_addr_t start, u64 size);
 bool arch_kram_next_adopts(void);
+void arch_kram_seal_clocks(struct kram_handover *h);
+void arch_kram_adopt_clocks(const struct kram_handover *h);
 
 /* What the handover and its reader share; mm/kram/sysfs.c. */
 struct kram_area {

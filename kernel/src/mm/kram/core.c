@@ -298,6 +298,7 @@ static int __init kram_adopt(void)
 			    sizeof(a->hdr->release));
 	}
 	kram_init_handover(generation);
+	arch_kram_adopt_clocks(kram_adopted);
 	return 0;
 }
 
@@ -402,6 +403,7 @@ void kram_seal(void)
 	if (!kram_ready)
 		return;
 
+	arch_kram_seal_clocks(h);
 	h->crc = kram_handover_crc(h);
 	for (n = 0; n < kram_nr_areas; n++) {
 		struct kram_area *a = &kram_areas[n];

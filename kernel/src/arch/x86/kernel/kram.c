@@ -12,6 +12,7 @@
 #include <linux/memblock.h>
 #include <linux/pci.h>
 #include <linux/pci_ids.h>
+#include <asm/apic.h>
 #include <asm/e820/api.h>
 #include <asm/kram.h>
 #include <asm/pci-direct.h>
@@ -194,6 +195,34 @@ bool arch_kram_range_survives(phys_addr_t start, u64 size)
 		start = to;
 	}
 	return start >= end;
+}
+
+/**
+ * arch_kram_seal_clocks - note what took time to find out
+ * @h: the handover, about to be sealed
+ */
+void arch_kram_seal_clocks(struct kram_handover *h)
+{
+#ifdef CONFIG_X86_LOCAL_APIC
+	u64 hz = (u64)lapic_timer_period * HZ;
+
+	h->apic_hz = hz > U32_MAX ? 0 : hz;
+#endif
+}
+
+/**
+ * arch_kram_adopt_clocks - use what the previous kernel found out
+ * @h: what it handed over
+ *
+ * The machine is the same, so its clocks are. The APIC timer is not calibrated
+ * then, which takes a tenth of a second or two.
+ */
+void arch_kram_adopt_clocks(const struct kram_handover *h)
+{
+#ifdef CONFIG_X86_LOCAL_APIC
+	if (!lapic_timer_period)
+		lapic_timer_period = h->apic_hz / HZ;
+#endif
 }
 
 static void kram_clear_master(u8 bus, u8 slot, u8 func)

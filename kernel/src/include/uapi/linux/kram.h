@@ -215,6 +215,8 @@ struct kram_device {
  * @generation: that of the areas it was sealed with
  * @nr_units: how many of @unit are there
  * @nr_devices: how many of @device are there
+ * @apic_hz: what drives the local APIC timers, before their divider, in Hz;
+ *	     0: unknown
  * @crc: of this structure, valid while sealed
  * @unit: every DMA-remapping unit of the machine
  * @device: every preserved endpoint, and every bridge above one, bridges first
@@ -226,7 +228,8 @@ struct kram_handover {
 	__u64	generation;
 	__u32	nr_units;
 	__u32	nr_devices;
-	__u32	reserved[7];
+	__u32	apic_hz;
+	__u32	reserved[6];
 	__u32	crc;
 	struct kram_iommu_unit unit[KRAM_MAX_UNITS];
 	struct kram_device device[KRAM_MAX_DEVICES];

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _INIT_INITCALL_DEFER_H
+#define _INIT_INITCALL_DEFER_H
+
+#include <linux/init.h>
+#include <linux/types.h>
+
+#ifdef CONFIG_INITCALL_DEFER
+void initcall_defer_resolve(void);
+bool initcall_deferred(initcall_t fn);
+bool initcalls_pending(void);
+void initcall_defer_arm(void);
+#else
+static inline void initcall_defer_resolve(void) { }
+static inline bool initcall_deferred(initcall_t fn) { return false; }
+static inline bool initcalls_pending(void) { return false; }
+static inline void initcall_defer_arm(void) { }
+#endif
+
+/* init/main.c: give init memory back and write-protect the rest. */
+void finish_initmem(void);
+
+#endif /* _INIT_INITCALL_DEFER_H */
