@@ -7,6 +7,7 @@
 #include "lib/claims.h"
 #include "lib/cmdline.h"
 #include "lib/kram.h"
+#include "lib/late.h"
 #include "lib/lock.h"
 #include "lib/out.h"
 #include "lib/report.h"
@@ -243,7 +244,12 @@ static int open_plan(struct resume *r)
 	if (!strcmp(r->id, r->plan->old_boot_id))
 		return say(r->o, EXIT_REFUSED, "refused",
 			   "this is still the old kernel: khctl abort undoes the upgrade");
-	return resume(r);
+	rc = resume(r);
+	if (late_finish(&e)) {
+		talk("the guests are served, but not all that waited for it: %s", e.msg);
+		rc = rc ? rc : EXIT_LOST;
+	}
+	return rc;
 }
 
 int verb_resume(const void *opts)

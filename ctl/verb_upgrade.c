@@ -124,7 +124,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	plan->tsc_hz = tsc_hz(&u->begun, &now);
 	/* The checks went through it without the frequency, which they took time to measure. */
 	rc = cmdline_build(u->cmdline, sizeof(u->cmdline), u->pf.cmdline,
-			   u->pf.have_state ? u->pf.state.dev.resource : 0, plan->tsc_hz / 1000);
+			   u->pf.have_state ? u->pf.state.dev.resource : 0, plan->tsc_hz / 1000,
+			   u->pf.late);
 	if (rc)
 		return err_set(e, rc, "the command line is too long");
 	kernel_name(plan->old_kernel, sizeof(plan->old_kernel));

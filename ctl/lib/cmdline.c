@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cmdline.h"
+#include "late.h"
 #include "util.h"
 
 /* Next parameter, quotes as the kernel understands them. Return: NULL at the end. */
@@ -234,19 +235,37 @@ int cmdline_check(const char *cmdline, const struct cmdline_wish *wish, char *wh
 	return check_memmaps(cmdline, wish, why, size);
 }
 
-int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource,
-		  uint64_t tsc_khz)
+/* Did khctl put this parameter there, for this upgrade or an earlier one? */
+static bool is_ours(const char *p, size_t len, bool upgraded, uint64_t tsc_khz)
 {
-	size_t len, vlen, used = 0;
+	size_t vlen;
+
+	if (param_value(p, len, CMDLINE_STATE, &vlen) || param_value(p, len, LATE_CPUS, &vlen))
+		return true;
+	if (tsc_khz && param_value(p, len, CMDLINE_TSC, &vlen))
+		return true;
+	return upgraded && (param_value(p, len, LATE_MAXCPUS, &vlen) ||
+			    param_value(p, len, LATE_INITCALLS, &vlen) ||
+			    param_value(p, len, LATE_NO_CHECK, &vlen));
+}
+
+int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource,
+		  uint64_t tsc_khz, const char *late)
+{
+	char tsc[48], own[8];
+	size_t len, used = 0;
+	bool upgraded;
 	const char *p;
-	char tsc[48];
 	int n;
+
+	upgraded = cmdline_get(cmdline, LATE_CPUS, own, sizeof(own));
+	if (!upgraded && cmdline_get(cmdline, LATE_MAXCPUS, own, sizeof(own)))
+		late = "";
 
 	for (p = cmdline; (p = next_param(p, &len)); p += len) {
 		if (len == 2 && !strncmp(p, "--", 2))
 			break;
-		if (param_value(p, len, CMDLINE_STATE, &vlen) ||
-		    (tsc_khz && param_value(p, len, CMDLINE_TSC, &vlen)))
+		if (is_ours(p, len, upgraded, tsc_khz))
 			continue;
 		if (used + len + 2 > size)
 			return -E2BIG;
@@ -255,8 +274,9 @@ int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource
 		out[used++] = ' ';
 	}
 	path_fmt(tsc, sizeof(tsc), " " CMDLINE_TSC "=%llu", (unsigned long long)tsc_khz);
-	n = snprintf(out + used, size - used, CMDLINE_STATE "=%#llx%s%s%s",
-		     (unsigned long long)resource, tsc_khz ? tsc : "", p ? " " : "", p ? p : "");
+	n = snprintf(out + used, size - used, CMDLINE_STATE "=%#llx%s%s%s%s%s",
+		     (unsigned long long)resource, tsc_khz ? tsc : "", *late ? " " : "", late,
+		     p ? " " : "", p ? p : "");
 	if (n < 0 || (size_t)n >= size - used || used + n >= CMDLINE_MAX)
 		return -E2BIG;
 	return 0;

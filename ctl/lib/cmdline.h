@@ -57,13 +57,15 @@ int cmdline_check(const char *cmdline, const struct cmdline_wish *wish, char *wh
  * @cmdline: what was asked for
  * @resource: physical address of the state area
  * @tsc_khz: frequency of the TSC, 0: not known
+ * @late: late_params(), or ""
  *
- * What an earlier upgrade added is left out.
+ * What an earlier upgrade added is left out. A maxcpus= that no khctl.cpus= came
+ * with is the host's own: it stays, and the CPUs are left to it.
  *
  * Return: 0 or -E2BIG.
  */
 int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource,
-		  uint64_t tsc_khz);
+		  uint64_t tsc_khz, const char *late);
 
 /** cmdline_state_address() - khctl.state= of the running kernel. Return: 0 or -ENOENT. */
 int cmdline_state_address(uint64_t *resource);

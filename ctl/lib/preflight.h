@@ -44,6 +44,7 @@ struct preflight_in {
 /**
  * struct preflight - what the checks found, and what an upgrade goes on with
  * @cmdline: for the new kernel, complete
+ * @late: late_params(), part of it
  */
 struct preflight {
 	struct finding *finding;
@@ -57,6 +58,7 @@ struct preflight {
 	bool have_state;
 	struct state state;
 	char cmdline[CMDLINE_MAX];
+	char late[1536];
 	unsigned int nr_vms;
 	struct vm vm[KH_MAX_VMS];
 	bool vm_ok[KH_MAX_VMS];

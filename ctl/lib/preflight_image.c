@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "late.h"
 #include "preflight.h"
 #include "util.h"
 
@@ -130,8 +131,11 @@ void check_cmdline(struct preflight *pf, const struct preflight_in *in)
 	wish.iommu_by_option = cmdline_get(running, "intel_iommu", on, sizeof(on)) &&
 			       has_prefix(on, "on");
 	/* Whatever it says: a build that goes on in spite of the checks has to have one. */
+	n = late_params(pf->late, sizeof(pf->late));
+	if (n)
+		pf->late[0] = '\0';
 	n = cmdline_build(pf->cmdline, sizeof(pf->cmdline), want,
-			  pf->have_state ? pf->state.dev.resource : 0, 0);
+			  pf->have_state ? pf->state.dev.resource : 0, 0, pf->late);
 	if (cmdline_check(want, &wish, why, sizeof(why)))
 		check_bad(pf, "append", "", "a command line that keeps what the upgrade stands on",
 			  "correct --append, or leave it out to use that of the running kernel",

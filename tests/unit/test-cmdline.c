@@ -72,7 +72,7 @@ static void too_long(void **ctx)
 	s[CMDLINE_MAX] = '\0';
 	assert_int_equal(check(s), -EINVAL);
 	s[CMDLINE_MAX - 1] = '\0';
-	assert_int_equal(cmdline_build(out, sizeof(out), s, 0x1000, 0), -E2BIG);
+	assert_int_equal(cmdline_build(out, sizeof(out), s, 0x1000, 0, ""), -E2BIG);
 	free(s);
 }
 
@@ -81,16 +81,25 @@ static void says_where_the_state_is(void **ctx)
 	char out[CMDLINE_MAX];
 
 	(void)ctx;
-	assert_int_equal(cmdline_build(out, sizeof(out), "a=1 khctl.state=0x5 b", 0x1000, 0), 0);
+	assert_int_equal(cmdline_build(out, sizeof(out), "a=1 khctl.state=0x5 b", 0x1000, 0, ""), 0);
 	assert_string_equal(out, "a=1 b khctl.state=0x1000");
-	assert_int_equal(cmdline_build(out, sizeof(out), "a=\"x y\" -- khctl.state=0x5", 0x1000, 0), 0);
+	assert_int_equal(cmdline_build(out, sizeof(out), "a=\"x y\" -- khctl.state=0x5", 0x1000, 0, ""), 0);
 	assert_string_equal(out, "a=\"x y\" khctl.state=0x1000 -- khctl.state=0x5");
-	assert_int_equal(cmdline_build(out, sizeof(out), "", 0x1000, 0), 0);
+	assert_int_equal(cmdline_build(out, sizeof(out), "", 0x1000, 0, ""), 0);
 	assert_string_equal(out, "khctl.state=0x1000");
-	assert_int_equal(cmdline_build(out, sizeof(out), "tsc_early_khz=5 a", 0x1000, 0), 0);
+	assert_int_equal(cmdline_build(out, sizeof(out), "tsc_early_khz=5 a", 0x1000, 0, ""), 0);
 	assert_string_equal(out, "tsc_early_khz=5 a khctl.state=0x1000");
-	assert_int_equal(cmdline_build(out, sizeof(out), "tsc_early_khz=5 a -- b", 0x1000, 2600000), 0);
+	assert_int_equal(cmdline_build(out, sizeof(out), "tsc_early_khz=5 a -- b", 0x1000, 2600000, ""), 0);
 	assert_string_equal(out, "a khctl.state=0x1000 tsc_early_khz=2600000 -- b");
+	assert_int_equal(cmdline_build(out, sizeof(out), "a -- b", 0x1000, 1, "maxcpus=1 khctl.cpus=0-1"), 0);
+	assert_string_equal(out, "a khctl.state=0x1000 tsc_early_khz=1 maxcpus=1 khctl.cpus=0-1 -- b");
+	/* once more: what is ours is made anew */
+	assert_int_equal(cmdline_build(out, sizeof(out), "a khctl.state=0x5 maxcpus=1 khctl.cpus=0 no_timer_check "
+				       "initcall_defer=x b", 0x1000, 0, "maxcpus=1 khctl.cpus=0-3"), 0);
+	assert_string_equal(out, "a b khctl.state=0x1000 maxcpus=1 khctl.cpus=0-3");
+	/* the host's own limit stays */
+	assert_int_equal(cmdline_build(out, sizeof(out), "maxcpus=2 no_timer_check", 0x1000, 0, "maxcpus=1 khctl.cpus=0"), 0);
+	assert_string_equal(out, "maxcpus=2 no_timer_check khctl.state=0x1000");
 }
 
 static void values(void **ctx)

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cmdline.h"
+#include "late.h"
+#include "util.h"
+
+#define ONLINE		"/sys/devices/system/cpu/online"
+#define DEFERRED	"/sys/kernel/initcall_deferred"
+
+/*
+ * Initcalls that take time and that no resume needs. One that a kernel does not
+ * have is ignored. None may be one that a device, a guest or the root file
+ * system depends on.
+ */
+static const char * const initcalls[] = {
+	/* tracing's own tables: events are recorded without them */
+	"trace_eval_init", "trace_eval_sync", "ftrace_check_for_weak_functions", "ftrace_check_sync",
+	/* clocks beside the TSC */
+	"init_acpi_pm_clocksource",
+};
+
+static int list_initcalls(char *buf, size_t size)
+{
+	size_t i, used = 0;
+	int n;
+
+	for (i = 0; i < ARRAY_SIZE(initcalls); i++) {
+		n = snprintf(buf + used, size - used, "%s%s", i ? "," : "", initcalls[i]);
+		if (n < 0 || (size_t)n >= size - used)
+			return -E2BIG;
+		used += n;
+	}
+	return 0;
+}
+
+int late_params(char *buf, size_t size)
+{
+	char names[1024], cpus[256] = "";
+	int rc, n;
+
+	rc = list_initcalls(names, sizeof(names));
+	if (rc)
+		return rc;
+	/* One CPU boots, and knows that its timer interrupt works: it did a moment ago. */
+	if (read_text(ONLINE, cpus, sizeof(cpus)) <= 0)
+		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s", names);
+	else
+		n = snprintf(buf, size, LATE_MAXCPUS "=1 " LATE_CPUS "=%s " LATE_NO_CHECK " "
+			     LATE_INITCALLS "=%s", cpus, names);
+	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
+}
+
+static int cpu_online(unsigned int cpu)
+{
+	char path[80];
+	uint64_t on;
+
+	path_fmt(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	/* The boot CPU may have no such file. */
+	if (read_u64(path, &on))
+		return access(path, F_OK) ? 0 : -EIO;
+	return on ? 0 : write_text(path, "1");
+}
+
+/* "0-3,5" */
+static int cpus_online(const char *list, struct kh_err *e)
+{
+	unsigned long first, last;
+	char *end;
+	int rc = 0, n;
+
+	while (*list) {
+		first = strtoul(list, &end, 10);
+		last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+		if (end == list || (*end && *end != ',') || last < first || last > 65535)
+			return err_set(e, -EINVAL, LATE_CPUS "=%s is not understood", list);
+		for (; first <= last; first++) {
+			n = cpu_online(first);
+			if (n && !rc)
+				rc = err_set(e, n, "CPU %lu does not come online: %s", first,
+					     strerror(-n));
+		}
+		list = *end ? end + 1 : end;
+	}
+	return rc;
+}
+
+int late_finish(struct kh_err *e)
+{
+	char cmdline[CMDLINE_MAX + 1], cpus[256];
+	int rc = 0, n;
+
+	if (!access(DEFERRED, F_OK)) {
+		rc = write_text(DEFERRED, "1");
+		if (rc)
+			err_set(e, rc, DEFERRED ": %s", strerror(-rc));
+	}
+	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) < 0 ||
+	    !cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
+		return rc;
+	n = cpus_online(cpus, e);
+	return rc ? rc : n;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KHCTL_LATE_H
+#define KHCTL_LATE_H
+
+#include "err.h"
+
+/*
+ * What a new kernel does only after the guests run: they stand while it boots,
+ * and need few of its drivers and one of its CPUs for being resumed.
+ */
+
+/** Parameters of the kernel's command line that are khctl's own, by name. */
+#define LATE_CPUS	"khctl.cpus"	/* the list that shall be online in the end */
+#define LATE_MAXCPUS	"maxcpus"
+#define LATE_INITCALLS	"initcall_defer"
+#define LATE_NO_CHECK	"no_timer_check"
+
+/**
+ * late_params() - what is added to the next kernel's command line
+ * @size: of @buf, 2048 bytes are enough
+ *
+ * A kernel without initcall_defer= ignores it. Where the list of CPUs that are
+ * online now cannot be read, they are left to the boot.
+ *
+ * Return: 0, or -errno.
+ */
+int late_params(char *buf, size_t size);
+
+/**
+ * late_finish() - do in the new kernel what was put off
+ *
+ * Initcalls first, then CPUs. Takes as long as that takes; to be called when
+ * the guests run, or cannot. Does nothing when nothing was put off.
+ *
+ * Return: 0; -errno with the first failure in @e, the rest was done all the same.
+ */
+int late_finish(struct kh_err *e);
+
+#endif
