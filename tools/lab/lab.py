@@ -21,7 +21,7 @@ from tsc import tsc_khz
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("KHCTL_LAB_BUILD", os.path.join(TOP, "build"))
 
-L1_MEMORY = "5G"
+L1_MEMORY = "6G"
 # Emulation does a byte-wise rep instruction byte by byte; without these two bits
 # kernels clear pages in words, four times as fast.
 CPU = "max,-erms,-fsrm"
@@ -32,6 +32,8 @@ MEMMAP = {
     "g2": "272M!0x1a1000000",
     "state": "80M!0x1b2000000",
     "kram": "64M:0x1b7000000",
+    # L1's root file system: the disk's image, in memory that survives. The outer QEMU puts it there.
+    "root": "384M!0x1c0000000",
 }
 TRACE = (
     "vtd_dmar_enable", "vtd_ir_enable", "vtd_reg_dmar_root", "vtd_reg_ir_root",
@@ -226,7 +228,9 @@ class Lab:
         # Measured by L1 itself on a busy machine it comes out wrong by more than KVM
         # bears. Under icount it is a nanosecond, and L1 cannot go wrong.
         tsc = [] if self.icount else ["tsc_early_khz=%d" % tsc_khz()]
-        return " ".join(["console=ttyS0 root=/dev/vda ro panic=-1 intel_iommu=on tsc=reliable", *tsc,
+        pmem = [v for v in self.memmap.values() if v and "!" in v]
+        root = "root=/dev/pmem%d rootfstype=ext4 rootflags=dax ro" % pmem.index(self.memmap["root"])
+        return " ".join(["console=ttyS0", root, "panic=-1 intel_iommu=on tsc=reliable", *tsc,
                          "kh.nic=" + NIC, "kh.qemu=" + self.qemu_inside,
                          "kh.guests=" + ",".join(self.guests), *areas, self.append])
 
@@ -260,9 +264,8 @@ class Lab:
                 "-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no",
                 "-device", "e1000e,netdev=wire,bus=port1,romfile=,mac=" + NIC_MAC,
                 "-object", "filter-dump,id=dump,netdev=wire,file=" + self.pcap,
-                "-drive", "if=none,id=root,format=raw,read-only=on,file="
-                + os.path.join(BUILD, "img/l1.img"),
-                "-device", "virtio-blk-pci,drive=root,addr=0x5",
+                "-device", "loader,force-raw=on,addr=%s,file=%s"
+                % (self.memmap["root"].split("!")[1], os.path.join(BUILD, "img/l1.img")),
                 "-drive", "if=none,id=disk2,format=raw,file=" + disk2,
                 "-device", "virtio-blk-pci,drive=disk2,addr=0x6",
                 "-chardev", "socket,id=tty,server=on,wait=off,path=%s/tty,logfile=%s"
