@@ -17,8 +17,16 @@
  * system depends on.
  */
 static const char * const initcalls[] = {
+	/* all struct pages but the first */
+	"page_alloc_init_deferred",
 	/* tracing's own tables: events are recorded without them */
 	"trace_eval_init", "trace_eval_sync", "ftrace_check_for_weak_functions", "ftrace_check_sync",
+	/* what parses the kernel's BTF, to offer functions to BPF programs */
+	"kfunc_init", "cpumask_kfunc_init", "crypto_kfunc_init", "bpf_kfunc_init",
+	"bpf_fs_kfuncs_init", "bpf_key_sig_kfuncs_init", "bpf_kprobe_multi_kfuncs_init",
+	"bpf_tcp_ca_kfunc_init", "bpf_map_iter_init", "init_subsystem", "xdp_metadata_init",
+	"bpf_dummy_struct_ops_init", "bpf_prog_test_run_init", "cubictcp_register",
+	"tcp_congestion_default",
 	/* clocks beside the TSC */
 	"init_acpi_pm_clocksource",
 };

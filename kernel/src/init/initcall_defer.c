@@ -14,6 +14,7 @@
 
 #include <linux/async.h>
 #include <linux/init.h>
+#include <linux/initcall_defer.h>
 #include <linux/kallsyms.h>
 #include <linux/kobject.h>
 #include <linux/moduleparam.h>
@@ -21,7 +22,6 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/workqueue.h>
-#include "initcall_defer.h"
 
 #define DEFER_MAX	96
 #define DEFER_TIMEOUT	(60 * HZ)
@@ -42,28 +42,32 @@ static int __init initcall_defer_setup(char *str)
 }
 early_param("initcall_defer", initcall_defer_setup);
 
+static int __init initcall_defer_match(void *data, unsigned long addr)
+{
+	if (defer_nr_wanted == DEFER_MAX)
+		return -ENOSPC;
+	defer_wanted[defer_nr_wanted++] = addr;
+	return 0;
+}
+
 /**
  * initcall_defer_resolve - find the functions that are named
  *
  * Before the first initcall. A name that this kernel does not have is ignored:
- * one list serves several kernels.
+ * one list serves several kernels. One that it has more than once is meant
+ * every time.
  */
 void __init initcall_defer_resolve(void)
 {
-	unsigned long addr;
 	char *name;
 
 	while ((name = strsep(&defer_names, ","))) {
-		if (!*name)
-			continue;
-		if (defer_nr_wanted == DEFER_MAX) {
-			pr_notice("more than %d names, the rest is not deferred\n",
+		if (*name && kallsyms_on_each_match_symbol(initcall_defer_match,
+							   name, NULL)) {
+			pr_notice("more than %d functions, the rest is not deferred\n",
 				  DEFER_MAX);
 			return;
 		}
-		addr = kallsyms_lookup_name(name);
-		if (addr)
-			defer_wanted[defer_nr_wanted++] = addr;
 	}
 }
 

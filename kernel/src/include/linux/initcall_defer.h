@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef _INIT_INITCALL_DEFER_H
-#define _INIT_INITCALL_DEFER_H
+#ifndef _LINUX_INITCALL_DEFER_H
+#define _LINUX_INITCALL_DEFER_H
 
 #include <linux/init.h>
 #include <linux/types.h>
 
+/* init/initcall_defer.c tells what each of them is for. */
 #ifdef CONFIG_INITCALL_DEFER
 void initcall_defer_resolve(void);
 bool initcall_deferred(initcall_t fn);
@@ -20,4 +21,4 @@ static inline void initcall_defer_arm(void) { }
 /* init/main.c: give init memory back and write-protect the rest. */
 void finish_initmem(void);
 
-#endif /* _INIT_INITCALL_DEFER_H */
+#endif /* _LINUX_INITCALL_DEFER_H */
