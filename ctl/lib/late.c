@@ -13,8 +13,9 @@
 
 /*
  * Initcalls that take time and that no resume needs. One that a kernel does not
- * have is ignored. None may be one that a device, a guest or the root file
- * system depends on.
+ * have is ignored. Only leaves: none may be one that a device, a guest, the root
+ * file system or another initcall depends on, in whatever kernel. (inet_init(),
+ * for one, would be worth 7 ms, and inet_blackhole_dev_init() panics without it.)
  */
 static const char * const initcalls[] = {
 	/* all struct pages but the first */
@@ -27,9 +28,6 @@ static const char * const initcalls[] = {
 	"bpf_tcp_ca_kfunc_init", "bpf_map_iter_init", "init_subsystem", "xdp_metadata_init",
 	"bpf_dummy_struct_ops_init", "bpf_prog_test_run_init", "cubictcp_register",
 	"tcp_congestion_default",
-	/* TCP/IP of the host itself: QEMU is spoken to by other sockets */
-	"inet_init", "ipv4_offload_init", "gre_offload_init", "sysctl_ipv4_init",
-	"tcp_bpf_v4_build_proto",
 	/* clocks beside the TSC */
 	"init_acpi_pm_clocksource",
 	/* what is only shown */
