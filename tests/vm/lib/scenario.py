@@ -94,6 +94,22 @@ def kram_pages(lab):
     return sum(v for k, v in pages.items() if k.endswith("used_pages")), pages
 
 
+def host(lab):
+    """What a host has when its boot is over, whatever was put off in it."""
+    out = lab.check("cat /sys/devices/system/cpu/online; grep MemTotal /proc/meminfo; ls /sys/module /sys/kernel/slab | wc -l; "
+                    "cat /sys/kernel/initcall_deferred 2>/dev/null | wc -l")
+    cpus, memory, entries, pending = out.splitlines()
+    return {"cpus": cpus, "kib": int(memory.split()[1]), "entries": int(entries), "pending": int(pending)}
+
+
+def check_host_whole(tap, lab, before):
+    now = host(lab)
+    tap.check("the host's CPUs are those of before", now["cpus"] == before["cpus"], (before, now))
+    # a kernel's own size and what it reserves differ a little
+    tap.check("its memory is all there", abs(now["kib"] - before["kib"]) < before["kib"] // 50, (before, now))
+    tap.check("no initcall is left out", now["pending"] == 0 and now["entries"] > before["entries"] * 0.9, (before, now))
+
+
 def witness(lab, begin, end, upgrades=1):
     """The witness is a program of its own: only files and its answer go between."""
     done = subprocess.run([os.path.join(TOP, "tests/witness/witness.py"), lab.dir, "--from", str(begin), "--to", str(end),
