@@ -244,12 +244,18 @@ static int open_plan(struct resume *r)
 	if (!strcmp(r->id, r->plan->old_boot_id))
 		return say(r->o, EXIT_REFUSED, "refused",
 			   "this is still the old kernel: khctl abort undoes the upgrade");
-	rc = resume(r);
-	if (late_finish(&e)) {
-		talk("the guests are served, but not all that waited for it: %s", e.msg);
-		rc = rc ? rc : EXIT_LOST;
-	}
-	return rc;
+	return resume(r);
+}
+
+/* Whatever became of the guests: nobody else does what was put off for them. */
+static int finish_boot(int rc)
+{
+	struct kh_err e = { 0 };
+
+	if (!late_finish(&e))
+		return rc;
+	talk("not all that was put off for the guests could be done: %s", e.msg);
+	return rc ? rc : EXIT_LOST;
 }
 
 int verb_resume(const void *opts)
@@ -263,7 +269,7 @@ int verb_resume(const void *opts)
 	if (lock_take() < 0)
 		rc = say(r->o, EXIT_REFUSED, "refused", "another khctl is at work");
 	else
-		rc = open_plan(r);
+		rc = finish_boot(open_plan(r));
 	free(r->plan);
 	free(r);
 	return rc;
