@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/instr.h"
 #include "lib/kexec.h"
 #include "lib/lock.h"
 #include "lib/out.h"
@@ -49,6 +50,7 @@ static int undo(const struct khctl_opts *o, struct state *s, struct kh_plan *pla
 	unsigned int i;
 	int rc;
 
+	instr_unpin();
 	/* The kernel first: nobody must jump into it any more. */
 	rc = kexec_unload();
 	if (rc)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/claims.h"
+#include "lib/claims_instr.h"
 #include "lib/cmdline.h"
 #include "lib/kram.h"
 #include "lib/late.h"
@@ -14,6 +15,7 @@
 #include "lib/tsc.h"
 #include "lib/util.h"
 #include "lib/vm_load.h"
+#include "lib/watcher.h"
 #include "verbs.h"
 
 struct resume {
@@ -21,6 +23,7 @@ struct resume {
 	struct state state;
 	struct kh_plan *plan;
 	struct kram kram;
+	struct watcher watcher;
 	bool adopted;		/* what the old kernel of this very upgrade left */
 	char why_not[200];
 	char id[40];		/* of this boot */
@@ -176,6 +179,7 @@ static int report(struct resume *r, unsigned int failed)
 
 	if (c) {
 		claims_make(c, r->plan);
+		claims_instr(c, &r->state, r->plan);
 		v = claims_verdict(c);
 		state_log(&r->state, r->plan->run_id, "verify", 0, "%s", verdict_name(v));
 	}
@@ -200,6 +204,16 @@ static int report(struct resume *r, unsigned int failed)
 	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
 }
 
+static void watch(struct resume *r)
+{
+	unsigned int i, j;
+
+	watcher_start(&r->watcher, &r->state, KH_NEW, r->plan);
+	for (i = 0; i < r->plan->nr_vms; i++)
+		for (j = 0; j < r->plan->vm[i].nr_devs; j++)
+			watcher_device(&r->watcher, r->plan->vm[i].dev[j].bdf);
+}
+
 static int resume(struct resume *r)
 {
 	unsigned int failed;
@@ -209,7 +223,10 @@ static int resume(struct resume *r)
 		return say(r->o, EXIT_LOST, "failed",
 			   "the host was booted again since; the guests' memory is not what it was");
 	look_at_kram(r);
+	watch(r);
 	failed = resume_vms(r);
+	watcher_finish(&r->watcher);
+	watcher_stop(&r->watcher);
 	mark_times(r, failed);
 	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
 	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));

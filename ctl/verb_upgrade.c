@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "lib/instr.h"
 #include "lib/intr.h"
 #include "lib/iommu.h"
 #include "lib/kexec.h"
@@ -12,9 +13,11 @@
 #include "lib/pci.h"
 #include "lib/phase.h"
 #include "lib/preflight.h"
+#include "lib/state_events.h"
 #include "lib/tsc.h"
 #include "lib/util.h"
 #include "lib/vm_save.h"
+#include "lib/watcher.h"
 #include "verbs.h"
 
 struct upgrade {
@@ -24,6 +27,7 @@ struct upgrade {
 	struct preflight pf;
 	char cmdline[CMDLINE_MAX];	/* of the new kernel */
 	struct kh_plan *plan;
+	struct watcher watcher;
 	bool refused;
 	bool pending;			/* the state area speaks of this upgrade */
 	bool paused;			/* guests may be stopped */
@@ -106,6 +110,17 @@ static int plan_vms(struct upgrade *u, struct kh_err *e)
 	return 0;
 }
 
+/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
+static void watch(struct upgrade *u)
+{
+	unsigned int i, j;
+
+	watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
+	for (i = 0; i < u->plan->nr_vms; i++)
+		for (j = 0; j < u->plan->vm[i].nr_devs; j++)
+			watcher_device(&u->watcher, u->plan->vm[i].dev[j].bdf);
+}
+
 static int plan_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -142,6 +157,7 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	rc = plan_vms(u, e);
 	if (rc)
 		return rc;
+	watch(u);
 	u->pending = true;
 	rc = state_commit(&u->pf.state, KH_PREPARED, plan);
 	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
@@ -155,6 +171,7 @@ static int plan_undo(void *ctx, struct kh_err *e)
 	if (u->pending)
 		rc = state_commit(&u->pf.state, KH_ABORTED, u->plan);
 	u->pending = false;
+	watcher_stop(&u->watcher);
 	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
 }
 
@@ -243,6 +260,8 @@ static int save_enter(void *ctx, struct kh_err *e)
 		rc = vm_save_prepare(&job[i].s, e);
 	if (!rc && intr_pending())
 		rc = err_set(e, -EINTR, "interrupted");
+	/* Room in the ring for what comes while they stand. */
+	watcher_drain(&u->watcher);
 	if (!rc)
 		rc = save_all(u, job, e);
 	for (i = 0; i < u->plan->nr_vms; i++)
@@ -275,10 +294,13 @@ static int jump_enter(void *ctx, struct kh_err *e)
 	if (intr_pending())
 		return err_set(e, -EINTR, "interrupted");
 	memcpy(u->plan->mark, u->edge, sizeof(u->edge));
+	watcher_finish(&u->watcher);
 	rc = state_commit(&u->pf.state, KH_SAVED, u->plan);
 	if (rc)
 		return err_set(e, rc, "cannot write the state area: %s", strerror(-rc));
+	watcher_to_the_end(&u->watcher);
 	rc = kexec_jump();		/* the point of no return */
+	watcher_back(&u->watcher);
 	return err_set(e, rc, "kexec: %s", strerror(-rc));
 }
 

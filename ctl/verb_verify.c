@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/claims.h"
+#include "lib/claims_instr.h"
 #include "lib/out.h"
 #include "lib/report.h"
 #include "verbs.h"
@@ -30,6 +31,7 @@ static int verify(const struct khctl_opts *o, const struct state *s, const struc
 	if (!c)
 		return fail(o, "out of memory");
 	claims_make(c, plan);
+	claims_instr(c, s, plan);
 	v = claims_verdict(c);
 	if (o->json) {
 		j = out_new("verify");

@@ -31,17 +31,34 @@ struct evidence {
 static void claim(struct claims *c, const char *id, const char *subject, enum verdict v,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-static void claim(struct claims *c, const char *id, const char *subject, enum verdict v,
-		  const char *fmt, ...)
+static void add(struct claims *c, const char *id, const char *subject, enum verdict v,
+		const char *fmt, va_list ap)
 {
 	struct claim *n = &c->claim[c->n < CLAIMS_MAX ? c->n++ : CLAIMS_MAX - 1];
-	va_list ap;
 
 	copy_str(n->id, sizeof(n->id), id);
 	copy_str(n->subject, sizeof(n->subject), subject);
 	n->verdict = v;
-	va_start(ap, fmt);
 	vsnprintf(n->evidence, sizeof(n->evidence), fmt, ap);
+}
+
+static void claim(struct claims *c, const char *id, const char *subject, enum verdict v,
+		  const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(c, id, subject, v, fmt, ap);
+	va_end(ap);
+}
+
+void claims_add(struct claims *c, const char *id, const char *subject, enum verdict v,
+		const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(c, id, subject, v, fmt, ap);
 	va_end(ap);
 }
 

@@ -30,6 +30,10 @@ struct claims {
 /** claims_make() - compare the running kernel with @plan */
 void claims_make(struct claims *c, const struct kh_plan *plan);
 
+/** claims_add() - one more, with its evidence */
+void claims_add(struct claims *c, const char *id, const char *subject, enum verdict v,
+		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 /** claims_verdict() - the worst of all: VIOLATED before UNKNOWN before HOLDS */
 enum verdict claims_verdict(const struct claims *c);
 
