@@ -16,6 +16,19 @@ check-khload: build/guest/bin/khload
 check-witness:
 	$(Q)tests/witness/test-witness.py
 
+# For the scenario that shows a program which cannot be attached.
+build/tests/vm/crowd.bpf.o: tests/vm/bpf/crowd.bpf.c
+	$(Q)mkdir -p $(@D)
+	@echo "  BPF      $@"
+	$(Q)$(CLANG) -O2 -g -target bpf -I/usr/include/$(shell $(CC) -print-multiarch) -Wall -Wextra -Werror -c -o $@ $<
+
+build/tests/vm/crowd: tests/vm/bpf/crowd.c
+	$(Q)mkdir -p $(@D)
+	@echo "  CC       $@"
+	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs libbpf)
+
+images: build/tests/vm/crowd.bpf.o build/tests/vm/crowd
+
 .PHONY: demo check-vm
 demo: all
 	$(Q)tests/vm/demo.py
