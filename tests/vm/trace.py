@@ -161,6 +161,25 @@ def crowded(tap, l1):
     tap.check("all other claims hold", others and all(c["verdict"] == "holds" for c in others), others)
 
 
+def comes_and_goes(tap, l1):
+    """A guest ends and another one starts: most programs have something to tell."""
+    pid = in_background(l1, "exec khctl trace --json >/run/life 2>&1")
+    until = "i=0; until {} || [ $i -gt 600 ]; do usleep 100000; i=$((i+1)); done"
+    l1.check(until.format("grep -q attached /run/life"), 90)
+    l1.check("l1-guest stop g1; " + until.format("! pidof qemu-kh >/dev/null"), 90)
+    l1.check("l1-guest start g1; " + until.format("grep -q kvm-run /run/life"), 90)
+    l1.check(f"kill -INT {pid}; " + until.format(f"! kill -0 {pid} 2>/dev/null"), 90)
+    events = objects(l1.check("cat /run/life"))
+    types = {e["type"] for e in events}
+    wanted = {"vfio-close", "vfio-disable", "vfio-open", "vfio-enable", "vfio-irqs", "pci-reset", "pci-master", "pci-enable",
+              "pci-disable", "pci-msix-disable", "iommu-attach", "iommu-map", "iommu-unmap", "iommu-flush", "kvm-run"}
+    tap.check("a guest comes and goes: " + " ".join(sorted(wanted)), wanted <= types, sorted(wanted - types))
+    for kind in ("iommu-page-alloc", "iommu-page-free"):
+        pages = [e for e in events if e["type"] == kind and e["args"]["owner"] == "kram"]
+        tap.check(f"{kind}: of KRAM, with the name of the caller",
+                  pages and all(int(e["args"]["phys"], 16) and "+0x" in e["caller"] for e in pages), events[:20])
+
+
 def patched(tap):
     folder = os.path.join(BUILD, "vm", "trace")
     with lab(tap, "trace", kernel="a", guests=("g1",), machine=[x.format(dir=folder) for x in PORTS]) as l1:
@@ -172,6 +191,8 @@ def patched(tap):
         life.caught_up(before)
         tap.say("one program cannot be attached")
         crowded(tap, l1)
+        tap.say("a guest ends, another starts")
+        comes_and_goes(tap, l1)
         check_logs(tap, l1)
 
 
