@@ -10,6 +10,8 @@
 #include "events.h"
 #include "maps.h"
 
+_Static_assert(sizeof(struct kh_event) == 64, "layout of struct kh_event");
+
 /* Each file defines the same maps; the linker keeps one of each. */
 #define SHARED SEC(".maps") __weak
 
