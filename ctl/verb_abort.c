@@ -7,6 +7,7 @@
 #include "lib/kexec.h"
 #include "lib/lock.h"
 #include "lib/out.h"
+#include "lib/recorder.h"
 #include "lib/state_io.h"
 #include "lib/util.h"
 #include "lib/vm_save.h"
@@ -51,6 +52,8 @@ static int undo(const struct khctl_opts *o, struct state *s, struct kh_plan *pla
 	int rc;
 
 	instr_unpin();
+	if (recorder_there())
+		recorder_stop();
 	/* The kernel first: nobody must jump into it any more. */
 	rc = kexec_unload();
 	if (rc)

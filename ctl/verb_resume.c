@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "lib/claims.h"
-#include "lib/claims_instr.h"
 #include "lib/cmdline.h"
 #include "lib/kram.h"
 #include "lib/late.h"
 #include "lib/lock.h"
+#include "lib/manifest.h"
 #include "lib/out.h"
+#include "lib/recorder.h"
 #include "lib/report.h"
 #include "lib/tsc.h"
 #include "lib/util.h"
@@ -171,15 +172,41 @@ static void log_phases(struct resume *r)
 			  vm_state_name(r->plan->vm[i].state), r->plan->vm[i].error);
 }
 
+/* Once: a second attempt finds the tables in use already. */
+static void take_manifest(struct resume *r)
+{
+	uint64_t begin = tsc_now();
+	struct kh_manifest *m;
+	size_t size;
+	int rc;
+
+	if (r->plan->new_boot_id[0])
+		return;
+	m = manifest_take(r->plan, &r->kram, &size);
+	rc = m ? manifest_put(&r->state, KH_NEW, m) : -ENOMEM;
+	free(m);
+	if (rc)
+		talk("no manifest: %s", strerror(-rc));
+	else
+		state_log(&r->state, r->plan->run_id, "manifest", tsc_now() - begin,
+			  "taken before the resume in %llu ns",
+			  (unsigned long long)tsc_to_ns(tsc_now() - begin, r->plan->tsc_hz));
+}
+
 static int report(struct resume *r, unsigned int failed)
 {
 	struct claims *c = calloc(1, sizeof(*c));
 	enum verdict v = UNKNOWN;
+	struct kh_err e = { 0 };
 	struct json_object *j;
+	struct evidence ev;
 
 	if (c) {
-		claims_make(c, r->plan);
-		claims_instr(c, &r->state, r->plan);
+		if (evidence_gather(&ev, &r->state, r->plan, &e))
+			claims_none(c, e.msg);
+		else
+			claims_make(c, &ev);
+		evidence_free(&ev);
 		v = claims_verdict(c);
 		state_log(&r->state, r->plan->run_id, "verify", 0, "%s", verdict_name(v));
 	}
@@ -223,10 +250,14 @@ static int resume(struct resume *r)
 		return say(r->o, EXIT_LOST, "failed",
 			   "the host was booted again since; the guests' memory is not what it was");
 	look_at_kram(r);
+	take_manifest(r);
 	watch(r);
 	failed = resume_vms(r);
 	watcher_finish(&r->watcher);
 	watcher_stop(&r->watcher);
+	/* Goes on while a VM has yet to come. */
+	if (!failed)
+		recorder_stop();
 	mark_times(r, failed);
 	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
 	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));

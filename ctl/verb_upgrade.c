@@ -9,10 +9,12 @@
 #include "lib/intr.h"
 #include "lib/iommu.h"
 #include "lib/kexec.h"
+#include "lib/manifest.h"
 #include "lib/out.h"
 #include "lib/pci.h"
 #include "lib/phase.h"
 #include "lib/preflight.h"
+#include "lib/recorder.h"
 #include "lib/state_events.h"
 #include "lib/tsc.h"
 #include "lib/util.h"
@@ -31,6 +33,7 @@ struct upgrade {
 	bool refused;
 	bool pending;			/* the state area speaks of this upgrade */
 	bool paused;			/* guests may be stopped */
+	bool recording;
 	uint64_t edge[KH_NR_MARKS];	/* when each phase began */
 };
 
@@ -159,6 +162,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 		return rc;
 	watch(u);
 	u->pending = true;
+	manifest_put(&u->pf.state, KH_OLD, NULL);
+	manifest_put(&u->pf.state, KH_NEW, NULL);
 	rc = state_commit(&u->pf.state, KH_PREPARED, plan);
 	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
 }
@@ -235,6 +240,30 @@ static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
 	return rc;
 }
 
+/* What fails here makes claims unknown, no more: the guests stand already. */
+static void take_manifest(struct upgrade *u)
+{
+	uint64_t begin = tsc_now();
+	struct kh_manifest *m = NULL;
+	struct kh_err e = { 0 };
+	struct kram k;
+	size_t size;
+	int rc = kram_read(&k, &e);
+
+	if (!rc) {
+		m = manifest_take(u->plan, &k, &size);
+		rc = m ? manifest_put(&u->pf.state, KH_OLD, m) : -ENOMEM;
+	}
+	kram_close(&k);
+	free(m);
+	if (rc)
+		talk("no manifest: %s", e.rc ? e.msg : strerror(-rc));
+	else
+		state_log(&u->pf.state, u->plan->run_id, "manifest", tsc_now() - begin,
+			  "taken at the pause in %llu ns",
+			  (unsigned long long)tsc_to_ns(tsc_now() - begin, u->plan->tsc_hz));
+}
+
 static int save_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -255,6 +284,9 @@ static int save_enter(void *ctx, struct kh_err *e)
 		job[i].s.tsc_hz = u->plan->tsc_hz;
 	}
 	/* Whatever can be done before the pause is done for all of them first. */
+	u->recording = !recorder_arm(u->plan->run_id);
+	if (!u->recording)
+		talk("the kernel's recorder cannot be started: what happens between the kernels stays unknown");
 	u->paused = true;
 	for (i = 0; !rc && i < u->plan->nr_vms; i++)
 		rc = vm_save_prepare(&job[i].s, e);
@@ -264,6 +296,8 @@ static int save_enter(void *ctx, struct kh_err *e)
 	watcher_drain(&u->watcher);
 	if (!rc)
 		rc = save_all(u, job, e);
+	if (!rc)
+		take_manifest(u);
 	for (i = 0; i < u->plan->nr_vms; i++)
 		vm_save_end(&job[i].s);
 	free(job);
@@ -283,6 +317,9 @@ static int save_undo(void *ctx, struct kh_err *e)
 			rc = err_set(e, mine.rc, "%s: %s", u->pf.vm[i].qmp_path, mine.msg);
 	}
 	u->paused = false;
+	if (u->recording)
+		recorder_stop();
+	u->recording = false;
 	return rc;
 }
 

@@ -14,6 +14,8 @@ struct khctl_opts {
 	const char *state;
 	struct str_list device;
 	bool saved;
+	const char *bundle;
+	const char *save;
 	bool force;
 	bool json;
 	bool human;

@@ -110,13 +110,13 @@ static void claim_side(struct sight *si, enum kh_side which)
 	}
 }
 
-static void read_side(struct sight *si, const struct state *s, enum kh_side which)
+static void read_side(struct sight *si, const void *section, enum kh_side which)
 {
 	struct side *side = &si->side[which];
 	struct kh_err e = { 0 };
 	char subject[16];
 
-	side->have = !events_get(s, which, &side->h, &side->ev, &e);
+	side->have = !events_parse(section, which, &side->h, &side->ev, &e);
 	if (!side->have)
 		claims_add(si->c, "instruments", path_fmt(subject, sizeof(subject), "%s kernel", side_name(which)),
 			   UNKNOWN, "%s", e.msg);
@@ -236,14 +236,15 @@ static void claim_quiet(struct sight *si, const struct kh_plan_dev *d)
 		claims_add(si->c, id, subject, HOLDS, "nothing was seen, by instruments that missed nothing while user processes ran");
 }
 
-void claims_instr(struct claims *c, const struct state *s, const struct kh_plan *plan)
+void claims_instr(struct claims *c, const void * const section[KH_NR_SIDES],
+		  const struct kh_plan *plan)
 {
 	struct sight si = { .c = c, .plan = plan, .stop = first_stop(plan),
 			    .run = plan->mark[KH_MARK_RUN] };
 	unsigned int i, j, devices = 0;
 
-	read_side(&si, s, KH_OLD);
-	read_side(&si, s, KH_NEW);
+	read_side(&si, section[KH_OLD], KH_OLD);
+	read_side(&si, section[KH_NEW], KH_NEW);
 	for (i = 0; i < plan->nr_vms; i++)
 		for (j = 0; j < plan->vm[i].nr_devs; j++, devices++)
 			claim_quiet(&si, &plan->vm[i].dev[j]);

@@ -8,12 +8,14 @@
 
 /**
  * claims_instr() - add claims about the time from the first guest's stop to the last one's run
+ * @section: of each side, as events_section() gives it; NULL: there is none
  *
  * "instruments", for each kernel: all programs were attached and nothing was
  * lost. "untouched", for each preserved device, and "iommu-untouched": no event
  * that must not be; unknown without the instruments. Of the time between the last user process of
  * the old kernel and the first of the new one they say nothing.
  */
-void claims_instr(struct claims *c, const struct state *s, const struct kh_plan *plan);
+void claims_instr(struct claims *c, const void * const section[KH_NR_SIDES],
+		  const struct kh_plan *plan);
 
 #endif

@@ -123,13 +123,26 @@ static bool header_valid(const struct kh_events *h)
 	       !h->boot_id[sizeof(h->boot_id) - 1] && !h->error[sizeof(h->error) - 1];
 }
 
+const void *events_section(const struct state *s, enum kh_side side)
+{
+	return section(s, side);
+}
+
 int events_get(const struct state *s, enum kh_side side, struct kh_events *h,
 	       const struct kh_event **ev, struct kh_err *e)
 {
-	const char *base = section(s, side);
+	return events_parse(section(s, side), side, h, ev, e);
+}
+
+int events_parse(const void *section, enum kh_side side, struct kh_events *h,
+		 const struct kh_event **ev, struct kh_err *e)
+{
+	const char *base = section;
 	struct kh_events c[2];
 	int i, best = -1, blank = 0;
 
+	if (!base)
+		return err_set(e, -ENOENT, "nothing was recorded in the %s kernel", side_name(side));
 	for (i = 0; i < 2; i++) {
 		memcpy(&c[i], base + KH_EVENTS_HEADER(i), sizeof(c[i]));
 		if (header_valid(&c[i])) {

@@ -50,13 +50,21 @@ void events_drain(struct events_out *out, struct instr *in);
 void events_finish(struct events_out *out, struct instr *in);
 
 /**
- * events_get() - a section
+ * events_parse() - a section
+ * @section: KH_EVENTS_ROOM bytes, aligned to 8; NULL: there is none
  * @h: its header
  * @ev: its events, in the area
  *
  * Return: 0; -ENOENT when it is empty; -EBADMSG when it is damaged; -EPROTONOSUPPORT
  * for events of another version.
  */
+int events_parse(const void *section, enum kh_side side, struct kh_events *h,
+		 const struct kh_event **ev, struct kh_err *e);
+
+/** events_section() - where a section lies, KH_EVENTS_ROOM bytes */
+const void *events_section(const struct state *s, enum kh_side side);
+
+/** events_get() - the section of the state area */
 int events_get(const struct state *s, enum kh_side side, struct kh_events *h,
 	       const struct kh_event **ev, struct kh_err *e);
 

@@ -77,7 +77,9 @@ static enum verdict verdict_of(const char *id, const char *subject)
 	enum verdict v = 99;
 	unsigned int i;
 
-	claims_instr(c, &state, plan);
+	const void *section[] = { events_section(&state, KH_OLD), events_section(&state, KH_NEW) };
+
+	claims_instr(c, section, plan);
 	for (i = 0; i < c->n; i++)
 		if (!strcmp(c->claim[i].id, id) && !strcmp(c->claim[i].subject, subject))
 			v = c->claim[i].verdict;
