@@ -29,6 +29,21 @@ build/tests/vm/crowd: tests/vm/bpf/crowd.c
 
 images: build/tests/vm/crowd.bpf.o build/tests/vm/crowd
 
+# A lab of its own, with the kernel that violates on purpose; nothing of it is in any other lab.
+EVIDENCE_LAB := build/evidence/lab
+.PHONY: check-evidence
+check-evidence: all
+	$(Q)tools/build-kernel build inject
+	$(Q)for d in bin ctl firmware guest; do ln -sfn ../../$$d $(EVIDENCE_LAB)/$$d; done
+	@echo "  L1       $(EVIDENCE_LAB)/img/l1.img"
+	$(Q)tools/l1-image $(EVIDENCE_LAB)
+	$(Q)KHCTL_LAB_BUILD=$(CURDIR)/$(EVIDENCE_LAB) KHCTL_EVIDENCE_OUT=$(CURDIR)/build tests/vm/run evidence
+
+# No false alarm in many upgrades in a row; not part of check. SOAK=5 for less.
+.PHONY: soak
+soak: all
+	$(Q)tests/vm/soak.py $(or $(SOAK),20)
+
 .PHONY: demo check-vm
 demo: all
 	$(Q)tests/vm/demo.py
