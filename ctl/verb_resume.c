@@ -182,7 +182,8 @@ static void take_manifest(struct resume *r)
 
 	if (r->plan->new_boot_id[0])
 		return;
-	m = manifest_take(r->plan, &r->kram, &size);
+	/* The new kernel has emptied the interrupt-remapping tables: there is nothing to compare. */
+	m = manifest_take(r->plan, &r->kram, IRT_LEAVE, NULL, &size);
 	rc = m ? manifest_put(&r->state, KH_NEW, m) : -ENOMEM;
 	free(m);
 	if (rc)

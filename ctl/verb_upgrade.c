@@ -240,8 +240,21 @@ static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
 	return rc;
 }
 
+/* Before the pause, for it is a MiB; what changes from here on, the recorder tells. */
+static struct kh_manifest *take_irt(struct upgrade *u)
+{
+	struct kh_manifest *m = NULL;
+	struct kram k;
+	size_t size;
+
+	if (!kram_read(&k, NULL))
+		m = manifest_take(u->plan, &k, IRT_ALONE, NULL, &size);
+	kram_close(&k);
+	return m;
+}
+
 /* What fails here makes claims unknown, no more: the guests stand already. */
-static void take_manifest(struct upgrade *u)
+static void take_manifest(struct upgrade *u, const struct kh_manifest *irt)
 {
 	uint64_t begin = tsc_now();
 	struct kh_manifest *m = NULL;
@@ -251,7 +264,7 @@ static void take_manifest(struct upgrade *u)
 	int rc = kram_read(&k, &e);
 
 	if (!rc) {
-		m = manifest_take(u->plan, &k, &size);
+		m = manifest_take(u->plan, &k, IRT_LEAVE, irt, &size);
 		rc = m ? manifest_put(&u->pf.state, KH_OLD, m) : -ENOMEM;
 	}
 	kram_close(&k);
@@ -268,6 +281,7 @@ static int save_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
 	struct save_job *job = calloc(u->plan->nr_vms, sizeof(*job));
+	struct kh_manifest *irt = NULL;
 	struct tsc_point now;
 	unsigned int i;
 	int rc = 0;
@@ -287,6 +301,7 @@ static int save_enter(void *ctx, struct kh_err *e)
 	u->recording = !recorder_arm(u->plan->run_id);
 	if (!u->recording)
 		talk("the kernel's recorder cannot be started: what happens between the kernels stays unknown");
+	irt = take_irt(u);
 	u->paused = true;
 	for (i = 0; !rc && i < u->plan->nr_vms; i++)
 		rc = vm_save_prepare(&job[i].s, e);
@@ -297,9 +312,10 @@ static int save_enter(void *ctx, struct kh_err *e)
 	if (!rc)
 		rc = save_all(u, job, e);
 	if (!rc)
-		take_manifest(u);
+		take_manifest(u, irt);
 	for (i = 0; i < u->plan->nr_vms; i++)
 		vm_save_end(&job[i].s);
+	free(irt);
 	free(job);
 	return rc;
 }

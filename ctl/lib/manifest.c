@@ -64,7 +64,27 @@ static void take_irt(struct take *t, struct kram *kram, uint32_t unit)
 	}
 }
 
-static void take_units(struct take *t, struct kram *kram)
+/* While a guest stands, a MiB that is known already is not read again. */
+static void take_over_irt(struct take *t, const struct kh_manifest *prior)
+{
+	struct kh_err e = { 0 };
+	struct man m;
+	uint32_t i;
+
+	if (manifest_read(&m, prior, prior->size, &e) || m.h->missing & KH_MISSING_IRT ||
+	    m.h->nr_pages > PAGES_MAX - t->h->nr_pages || m.h->nr_irtes > PAGES_MAX)
+		return;
+	for (i = 0; i < m.h->nr_units && i < t->h->nr_units; i++)
+		if (m.unit[i].irta != t->unit[i].irta)
+			return;
+	memcpy(&t->page[t->h->nr_pages], m.page, m.h->nr_pages * sizeof(*m.page));
+	memcpy(t->irte, m.irte, m.h->nr_irtes * sizeof(*m.irte));
+	t->h->nr_pages += m.h->nr_pages;
+	t->h->nr_irtes = m.h->nr_irtes;
+	t->h->missing &= ~KH_MISSING_IRT;
+}
+
+static void take_units(struct take *t, struct kram *kram, enum man_irt irt)
 {
 	static const char * const regs[] = { "RTADDR", "IRTA", "GSTS", "FSTS" };
 	unsigned int i, j, n;
@@ -88,7 +108,10 @@ static void take_units(struct take *t, struct kram *kram)
 		t->unit[i] = (struct kh_man_unit){
 			.rtaddr = val[0], .irta = val[1], .gsts = val[2], .fsts = val[3],
 		};
-		take_irt(t, kram, i);
+		if (irt == IRT_LEAVE)
+			t->h->missing |= KH_MISSING_IRT;
+		else
+			take_irt(t, kram, i);
 	}
 	free(text);
 }
@@ -147,7 +170,8 @@ static struct kh_manifest *join(struct take *t, size_t *size)
 	return h;
 }
 
-struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram, size_t *size)
+struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram, enum man_irt irt,
+				  const struct kh_manifest *prior, size_t *size)
 {
 	struct kh_manifest h = {
 		.magic = KH_MANIFEST_MAGIC,
@@ -169,8 +193,10 @@ struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram,
 	t.page = calloc(PAGES_MAX, sizeof(*t.page));
 	t.irte = calloc(PAGES_MAX, sizeof(*t.irte));
 	if (t.unit && t.dev && t.page && t.irte) {
-		take_units(&t, kram);
-		for (i = 0; i < plan->nr_vms; i++)
+		take_units(&t, kram, irt);
+		if (prior)
+			take_over_irt(&t, prior);
+		for (i = 0; irt != IRT_ALONE && i < plan->nr_vms; i++)
 			for (j = 0; j < plan->vm[i].nr_devs && j < KH_MAX_DEVS; j++)
 				take_dev(&t, kram, plan->vm[i].dev[j].bdf);
 		out = join(&t, size);

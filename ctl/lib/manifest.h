@@ -21,15 +21,30 @@ struct man {
 };
 
 /**
+ * enum man_irt - what a manifest does about the interrupt-remapping tables, 1 MiB each
+ * @IRT_READ: reads them
+ * @IRT_LEAVE: leaves them out, and says that they are missing
+ * @IRT_ALONE: reads them and nothing of devices
+ */
+enum man_irt {
+	IRT_READ,
+	IRT_LEAVE,
+	IRT_ALONE,
+};
+
+/**
  * manifest_take() - what there is now
  * @plan: names the devices
+ * @irt: see above
+ * @prior: taken IRT_ALONE, not long ago, by this process: its tables are taken over; or NULL
  * @size: of the result
  *
  * What cannot be had is noted in it.
  *
  * Return: the manifest, freed by the caller, or NULL when out of memory.
  */
-struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram, size_t *size);
+struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram, enum man_irt irt,
+				  const struct kh_manifest *prior, size_t *size);
 
 /** manifest_put() - into the state area. Return: 0 or -errno. */
 int manifest_put(struct state *s, enum kh_side side, const struct kh_manifest *h);

@@ -204,6 +204,15 @@ static void manifests(void **ctx)
 	sample_seal_manifest(man(KH_SEC_MANIFEST_NEW));
 	expect("manifest", UNKNOWN);
 	assert_int_equal(get("translation-on")->verdict, UNKNOWN);
+	man(KH_SEC_MANIFEST_NEW)->h.missing = KH_MISSING_IRT;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_NEW));
+	assert_int_equal(judge_it(), HOLDS);
+	man(KH_SEC_MANIFEST_OLD)->h.missing = KH_MISSING_IRT;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_OLD));
+	expect("manifest", UNKNOWN);
+	assert_int_equal(get("interrupts")->verdict, UNKNOWN);
+	man(KH_SEC_MANIFEST_OLD)->h.missing = 0;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_OLD));
 	man(KH_SEC_MANIFEST_NEW)->h.missing = 0;
 	man(KH_SEC_MANIFEST_NEW)->h.version++;
 	expect("manifest", UNKNOWN);
