@@ -15,16 +15,19 @@ endif
 CC := gcc
 
 # One file per folder: khctl and its unit tests, the scenarios and the guests' load.
-include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/vm/vm.mk)
+include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/vm/vm.mk)
 
 .PHONY: help
 help:
 	@echo "make demo           one upgrade from kernel A to kernel B, with a report in build/demo/"
-	@echo "make check          every test: check-unit check-patches check-vm"
+	@echo "make check          every test: check-unit check-fuzz check-patches check-vm"
 	@echo "make check-unit     no VM, seconds"
+	@echo "make check-fuzz     the readers of bundles and manifests, FUZZ_SECONDS=10"
 	@echo "make check-patches  kernel/ and qemu-patches/ apply, pass checkpatch, export to the same bytes"
 	@echo "                    (BUILD_EACH=1: and every patch builds)"
 	@echo "make check-vm       scenarios in the lab"
+	@echo "make check-evidence every violation, on purpose: who notices? build/evidence/violations.json"
+	@echo "make soak           20 upgrades in a row without a false alarm (SOAK=20), not part of check"
 	@echo "make lab            a prompt in L1, with a guest running"
 	@echo "make all            install what is missing, fetch, build; the others do so by themselves"
 	@echo "make clean          remove build/ (downloads stay in the cache)"
@@ -48,6 +51,7 @@ kernels: build/stamp/sources
 qemu: build/stamp/sources
 	$(Q)tools/build-qemu build
 
+$(BPF_OBJ) build/bpf/resume.bpf.o build/tests/vm/crowd build/tests/vm/crowd.bpf.o: | deps
 build/guest/bin/khload $(CTL_OBJ) $(CTL_UNCHECKED_OBJ): | deps
 
 # Images
@@ -70,6 +74,7 @@ images: build/img/l1.img
 .PHONY: check check-patches demo lab clean
 check: all
 	$(Q)$(MAKE) check-unit
+	$(Q)$(MAKE) check-fuzz
 	$(Q)$(MAKE) check-patches
 	$(Q)$(MAKE) check-vm
 

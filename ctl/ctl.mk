@@ -7,9 +7,11 @@ PKG_CONFIG ?= pkg-config
 V	?= 0
 CTL_Q	:= $(if $(filter 1,$(V)),,@)
 
-CTL_PKGS := json-c libdaxctl libxxhash zlib
+include bpf/bpf.mk
+
+CTL_PKGS := json-c libdaxctl libxxhash zlib libbpf
 CTL_WARN := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
-CTL_CPPFLAGS := -D_GNU_SOURCE -Ikernel/src/include/uapi
+CTL_CPPFLAGS := -D_GNU_SOURCE -Ikernel/src/include/uapi -I$(BUILD)
 CTL_PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(CTL_PKGS))
 CTL_PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(CTL_PKGS)) -lpthread
 
@@ -40,6 +42,9 @@ $(CTL_UNCHECKED_OBJ): $(BUILD)/ctl/unchecked/%.o: ctl/%.c
 	@echo "  CC       $< (unchecked)"
 	$(CTL_Q)$(CC) $(CTL_CPPFLAGS) -DKHCTL_TEST_NO_PREFLIGHT $(CFLAGS) $(CTL_WARN) \
 		$(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The one file that needs the programs themselves.
+$(BUILD)/ctl/lib/instr.o $(BUILD)/ctl/unchecked/lib/instr.o: | $(BPF_SKEL)
 
 -include $(CTL_OBJ:.o=.d) $(CTL_UNCHECKED_OBJ:.o=.d)
 

@@ -22,18 +22,22 @@
 #include <stdint.h>
 
 /* Raised with every change to a structure below. */
-#define KH_STATE_VERSION	1
+#define KH_STATE_VERSION	2
 
 #define KH_SUPER_MAGIC		0x524550555354484bULL	/* "KHTSUPER" */
 #define KH_COMMIT_MAGIC		0x54494d4d4f43484bULL	/* "KHCOMMIT" */
 #define KH_PLAN_MAGIC		0x4e414c505354484bULL	/* "KHTSPLAN" */
 #define KH_LOG_MAGIC		0x474f4c4bU		/* "KLOG" */
+#define KH_EVENTS_MAGIC		0x53544e455654484bULL	/* "KHTVENTS" */
 
 /* Where things lie, in bytes from the start of the area. */
 #define KH_SUPER_OFFSET		0x0
 #define KH_COMMIT_OFFSET(i)	(0x1000 + (i) * 0x1000)	/* i = 0, 1 */
 #define KH_LOG_OFFSET		0x10000
 #define KH_LOG_RECORDS		4096
+#define KH_EVENTS_OFFSET(k)	(0x110000 + (k) * 0x50000) /* k: enum kh_side */
+#define KH_EVENTS_ROOM		0x50000
+/* 0x1b0000 to 0x200000 is free */
 #define KH_PLAN_OFFSET(i)	(0x200000 + (i) * 0x100000) /* i = 0, 1 */
 #define KH_PLAN_ROOM		0x100000
 #define KH_DATA_OFFSET		0x400000	/* device state of the VMs */
@@ -138,6 +142,87 @@ struct kh_log_record {
 static_assert(sizeof(struct kh_log_record) == 256, "layout of struct kh_log_record");
 static_assert(KH_LOG_OFFSET + KH_LOG_RECORDS * sizeof(struct kh_log_record) <=
 	      KH_PLAN_OFFSET(0), "log fits before the plans");
+
+/** enum kh_side - before and after the jump */
+enum kh_side {
+	KH_OLD	= 0,
+	KH_NEW	= 1,
+	KH_NR_SIDES
+};
+
+/** enum kh_probe_state - what became of a program that watches */
+enum kh_probe_state {
+	KH_PROBE_UNUSED		= 0,	/* not meant for this side of the jump */
+	KH_PROBE_ATTACHED	= 1,
+	KH_PROBE_MISSING	= 2,	/* this kernel has nothing to attach it to */
+	KH_PROBE_REFUSED	= 3,	/* the kernel did not take it */
+};
+
+/**
+ * struct kh_probe - one program
+ * @name: of the program, zero terminated
+ * @error: errno of the refusal, 0: none
+ * @state: enum kh_probe_state
+ */
+struct kh_probe {
+	char name[20];
+	uint16_t error;
+	uint16_t state;
+};
+static_assert(sizeof(struct kh_probe) == 24, "layout of struct kh_probe");
+
+#define KH_MAX_PROBES		96
+#define KH_EVENTS_HEADER(i)	((i) * 0x1000)	/* i = 0, 1; from the start of the section */
+#define KH_EVENTS_FIRST		0x2000
+
+/**
+ * struct kh_events - what khctl's programs saw on one side of the jump
+ * @magic: KH_EVENTS_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @seq: the valid header with the highest number counts
+ * @run_id: the upgrade
+ * @boot_id: of the kernel
+ * @event_version: KH_EVENT_VERSION of bpf/events.h
+ * @event_size: bytes of an event; they follow at KH_EVENTS_FIRST, in order of their arrival
+ * @nr_events: how many
+ * @nr_probes: how many of @probe are there
+ * @hash: of the events
+ * @lost: events that found the ring full
+ * @dropped: events that found this section full
+ * @began_tsc: khctl began to load and attach
+ * @attached_tsc: from here on all programs that could be attached were; 0: none ever
+ * @drained_tsc: all that was seen until then is here
+ * @error: why there are no programs at all, zero terminated
+ * @probe: the programs
+ * @crc: of what lies before it
+ */
+struct kh_events {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t seq;
+	uint8_t run_id[16];
+	char boot_id[40];
+	uint32_t event_version;
+	uint32_t event_size;
+	uint32_t nr_events;
+	uint32_t nr_probes;
+	uint64_t hash;
+	uint64_t lost;
+	uint64_t dropped;
+	uint64_t began_tsc;
+	uint64_t attached_tsc;
+	uint64_t drained_tsc;
+	uint64_t reserved[3];
+	char error[200];
+	struct kh_probe probe[KH_MAX_PROBES];
+	uint32_t pad;
+	uint32_t crc;
+};
+static_assert(sizeof(struct kh_events) == 376 + 96 * 24, "layout of struct kh_events");
+static_assert(sizeof(struct kh_events) <= KH_EVENTS_HEADER(1), "two headers before the events");
+static_assert(KH_EVENTS_OFFSET(KH_NR_SIDES) <= KH_PLAN_OFFSET(0), "events fit before the plans");
 
 /**
  * struct kh_str - bytes inside the plan

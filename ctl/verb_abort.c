@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "lib/instr.h"
 #include "lib/kexec.h"
 #include "lib/lock.h"
 #include "lib/out.h"
+#include "lib/recorder.h"
 #include "lib/state_io.h"
 #include "lib/util.h"
 #include "lib/vm_save.h"
@@ -49,6 +51,9 @@ static int undo(const struct khctl_opts *o, struct state *s, struct kh_plan *pla
 	unsigned int i;
 	int rc;
 
+	instr_unpin();
+	if (recorder_there())
+		recorder_stop();
 	/* The kernel first: nobody must jump into it any more. */
 	rc = kexec_unload();
 	if (rc)

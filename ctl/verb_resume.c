@@ -9,11 +9,14 @@
 #include "lib/kram.h"
 #include "lib/late.h"
 #include "lib/lock.h"
+#include "lib/manifest.h"
 #include "lib/out.h"
+#include "lib/recorder.h"
 #include "lib/report.h"
 #include "lib/tsc.h"
 #include "lib/util.h"
 #include "lib/vm_load.h"
+#include "lib/watcher.h"
 #include "verbs.h"
 
 struct resume {
@@ -21,6 +24,7 @@ struct resume {
 	struct state state;
 	struct kh_plan *plan;
 	struct kram kram;
+	struct watcher watcher;
 	bool adopted;		/* what the old kernel of this very upgrade left */
 	char why_not[200];
 	char id[40];		/* of this boot */
@@ -168,14 +172,42 @@ static void log_phases(struct resume *r)
 			  vm_state_name(r->plan->vm[i].state), r->plan->vm[i].error);
 }
 
+/* Once: a second attempt finds the tables in use already. */
+static void take_manifest(struct resume *r)
+{
+	uint64_t begin = tsc_now();
+	struct kh_manifest *m;
+	size_t size;
+	int rc;
+
+	if (r->plan->new_boot_id[0])
+		return;
+	/* The new kernel has emptied the interrupt-remapping tables: there is nothing to compare. */
+	m = manifest_take(r->plan, &r->kram, IRT_LEAVE, NULL, &size);
+	rc = m ? manifest_put(&r->state, KH_NEW, m) : -ENOMEM;
+	free(m);
+	if (rc)
+		talk("no manifest: %s", strerror(-rc));
+	else
+		state_log(&r->state, r->plan->run_id, "manifest", tsc_now() - begin,
+			  "taken before the resume in %llu ns",
+			  (unsigned long long)tsc_to_ns(tsc_now() - begin, r->plan->tsc_hz));
+}
+
 static int report(struct resume *r, unsigned int failed)
 {
 	struct claims *c = calloc(1, sizeof(*c));
 	enum verdict v = UNKNOWN;
+	struct kh_err e = { 0 };
 	struct json_object *j;
+	struct evidence ev;
 
 	if (c) {
-		claims_make(c, r->plan);
+		if (evidence_gather(&ev, &r->state, r->plan, &e))
+			claims_none(c, e.msg);
+		else
+			claims_make(c, &ev);
+		evidence_free(&ev);
 		v = claims_verdict(c);
 		state_log(&r->state, r->plan->run_id, "verify", 0, "%s", verdict_name(v));
 	}
@@ -200,6 +232,16 @@ static int report(struct resume *r, unsigned int failed)
 	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
 }
 
+static void watch(struct resume *r)
+{
+	unsigned int i, j;
+
+	watcher_start(&r->watcher, &r->state, KH_NEW, r->plan);
+	for (i = 0; i < r->plan->nr_vms; i++)
+		for (j = 0; j < r->plan->vm[i].nr_devs; j++)
+			watcher_device(&r->watcher, r->plan->vm[i].dev[j].bdf);
+}
+
 static int resume(struct resume *r)
 {
 	unsigned int failed;
@@ -209,7 +251,14 @@ static int resume(struct resume *r)
 		return say(r->o, EXIT_LOST, "failed",
 			   "the host was booted again since; the guests' memory is not what it was");
 	look_at_kram(r);
+	take_manifest(r);
+	watch(r);
 	failed = resume_vms(r);
+	watcher_finish(&r->watcher);
+	watcher_stop(&r->watcher);
+	/* Goes on while a VM has yet to come. */
+	if (!failed)
+		recorder_stop();
 	mark_times(r, failed);
 	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
 	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));

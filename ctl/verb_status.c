@@ -4,6 +4,7 @@
 #include "lib/kexec.h"
 #include "lib/out.h"
 #include "lib/report.h"
+#include "lib/report_instr.h"
 #include "verbs.h"
 
 #define LOG_LINES 64
@@ -40,10 +41,13 @@ int verb_status(const void *opts)
 		j = out_new("status");
 		report_json(&s, plan, j);
 		out_bool(j, "kexec_loaded", kexec_loaded());
+		report_devices(j);
+		report_possible(j);
 		report_log(&s, LOG_LINES, j);
 		out_json(j);
 	} else {
 		report_print(&s, plan, o->human);
+		report_instr_print(&s);
 	}
 	free(plan);
 	state_close(&s);

@@ -5,16 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "lib/instr.h"
 #include "lib/intr.h"
 #include "lib/iommu.h"
 #include "lib/kexec.h"
+#include "lib/manifest.h"
 #include "lib/out.h"
 #include "lib/pci.h"
 #include "lib/phase.h"
 #include "lib/preflight.h"
+#include "lib/recorder.h"
+#include "lib/state_events.h"
 #include "lib/tsc.h"
 #include "lib/util.h"
 #include "lib/vm_save.h"
+#include "lib/watcher.h"
 #include "verbs.h"
 
 struct upgrade {
@@ -24,9 +29,11 @@ struct upgrade {
 	struct preflight pf;
 	char cmdline[CMDLINE_MAX];	/* of the new kernel */
 	struct kh_plan *plan;
+	struct watcher watcher;
 	bool refused;
 	bool pending;			/* the state area speaks of this upgrade */
 	bool paused;			/* guests may be stopped */
+	bool recording;
 	uint64_t edge[KH_NR_MARKS];	/* when each phase began */
 };
 
@@ -106,6 +113,17 @@ static int plan_vms(struct upgrade *u, struct kh_err *e)
 	return 0;
 }
 
+/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
+static void watch(struct upgrade *u)
+{
+	unsigned int i, j;
+
+	watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
+	for (i = 0; i < u->plan->nr_vms; i++)
+		for (j = 0; j < u->plan->vm[i].nr_devs; j++)
+			watcher_device(&u->watcher, u->plan->vm[i].dev[j].bdf);
+}
+
 static int plan_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -142,7 +160,10 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	rc = plan_vms(u, e);
 	if (rc)
 		return rc;
+	watch(u);
 	u->pending = true;
+	manifest_put(&u->pf.state, KH_OLD, NULL);
+	manifest_put(&u->pf.state, KH_NEW, NULL);
 	rc = state_commit(&u->pf.state, KH_PREPARED, plan);
 	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
 }
@@ -155,6 +176,7 @@ static int plan_undo(void *ctx, struct kh_err *e)
 	if (u->pending)
 		rc = state_commit(&u->pf.state, KH_ABORTED, u->plan);
 	u->pending = false;
+	watcher_stop(&u->watcher);
 	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
 }
 
@@ -218,10 +240,48 @@ static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
 	return rc;
 }
 
+/* Before the pause, for it is a MiB; what changes from here on, the recorder tells. */
+static struct kh_manifest *take_irt(struct upgrade *u)
+{
+	struct kh_manifest *m = NULL;
+	struct kram k;
+	size_t size;
+
+	if (!kram_read(&k, NULL))
+		m = manifest_take(u->plan, &k, IRT_ALONE, NULL, &size);
+	kram_close(&k);
+	return m;
+}
+
+/* What fails here makes claims unknown, no more: the guests stand already. */
+static void take_manifest(struct upgrade *u, const struct kh_manifest *irt)
+{
+	uint64_t begin = tsc_now();
+	struct kh_manifest *m = NULL;
+	struct kh_err e = { 0 };
+	struct kram k;
+	size_t size;
+	int rc = kram_read(&k, &e);
+
+	if (!rc) {
+		m = manifest_take(u->plan, &k, IRT_LEAVE, irt, &size);
+		rc = m ? manifest_put(&u->pf.state, KH_OLD, m) : -ENOMEM;
+	}
+	kram_close(&k);
+	free(m);
+	if (rc)
+		talk("no manifest: %s", e.rc ? e.msg : strerror(-rc));
+	else
+		state_log(&u->pf.state, u->plan->run_id, "manifest", tsc_now() - begin,
+			  "taken at the pause in %llu ns",
+			  (unsigned long long)tsc_to_ns(tsc_now() - begin, u->plan->tsc_hz));
+}
+
 static int save_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
 	struct save_job *job = calloc(u->plan->nr_vms, sizeof(*job));
+	struct kh_manifest *irt = NULL;
 	struct tsc_point now;
 	unsigned int i;
 	int rc = 0;
@@ -238,15 +298,24 @@ static int save_enter(void *ctx, struct kh_err *e)
 		job[i].s.tsc_hz = u->plan->tsc_hz;
 	}
 	/* Whatever can be done before the pause is done for all of them first. */
+	u->recording = !recorder_arm(u->plan->run_id);
+	if (!u->recording)
+		talk("the kernel's recorder cannot be started: what happens between the kernels stays unknown");
+	irt = take_irt(u);
 	u->paused = true;
 	for (i = 0; !rc && i < u->plan->nr_vms; i++)
 		rc = vm_save_prepare(&job[i].s, e);
 	if (!rc && intr_pending())
 		rc = err_set(e, -EINTR, "interrupted");
+	/* Room in the ring for what comes while they stand. */
+	watcher_drain(&u->watcher);
 	if (!rc)
 		rc = save_all(u, job, e);
+	if (!rc)
+		take_manifest(u, irt);
 	for (i = 0; i < u->plan->nr_vms; i++)
 		vm_save_end(&job[i].s);
+	free(irt);
 	free(job);
 	return rc;
 }
@@ -264,6 +333,9 @@ static int save_undo(void *ctx, struct kh_err *e)
 			rc = err_set(e, mine.rc, "%s: %s", u->pf.vm[i].qmp_path, mine.msg);
 	}
 	u->paused = false;
+	if (u->recording)
+		recorder_stop();
+	u->recording = false;
 	return rc;
 }
 
@@ -275,10 +347,13 @@ static int jump_enter(void *ctx, struct kh_err *e)
 	if (intr_pending())
 		return err_set(e, -EINTR, "interrupted");
 	memcpy(u->plan->mark, u->edge, sizeof(u->edge));
+	watcher_finish(&u->watcher);
 	rc = state_commit(&u->pf.state, KH_SAVED, u->plan);
 	if (rc)
 		return err_set(e, rc, "cannot write the state area: %s", strerror(-rc));
+	watcher_to_the_end(&u->watcher);
 	rc = kexec_jump();		/* the point of no return */
+	watcher_back(&u->watcher);
 	return err_set(e, rc, "kexec: %s", strerror(-rc));
 }
 

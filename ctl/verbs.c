@@ -31,16 +31,33 @@ static const struct opt upgrade_opts[] = {
 	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_QMP(true), O_STATE, O_JSON, O_HUMAN, O_END
 };
 
+static const struct opt verify_opts[] = {
+	O_STATE,
+	{ "bundle", OPT_STR, FIELD(bundle), "FILE", "judge a saved bundle, not this host", false },
+	{ "save", OPT_STR, FIELD(save), "FILE", "save all evidence as a bundle", false },
+	O_JSON, O_HUMAN, O_END
+};
+
 static const struct opt state_opts[] = { O_STATE, O_JSON, O_HUMAN, O_END };
+
+static const struct opt trace_opts[] = {
+	{ "device", OPT_LIST, FIELD(device), "BDF",
+	  "also tell configuration writes to this PCI function", false },
+	{ "saved", OPT_FLAG, FIELD(saved), NULL, "what was seen during the last upgrade", false },
+	O_STATE,
+	{ "json", OPT_FLAG, FIELD(json), NULL, "print one JSON object for each event, on a line", false },
+	O_END
+};
 
 const struct verb khctl_verbs[] = {
 	{ "init", "format a state area", init_opts, verb_init },
 	{ "check", "run the checks of an upgrade, change nothing", check_opts, verb_check },
 	{ "upgrade", "replace the running kernel under its VMs", upgrade_opts, verb_upgrade },
 	{ "resume", "let the VMs run on, in the new kernel", state_opts, verb_resume },
-	{ "verify", "compare what there is with what was before the upgrade", state_opts,
+	{ "verify", "compare what there is with what was before the upgrade", verify_opts,
 	  verb_verify },
 	{ "status", "show the last or pending upgrade", state_opts, verb_status },
+	{ "trace", "show what the instruments see, as it happens", trace_opts, verb_trace },
 	{ "abort", "undo an upgrade that was prepared and did not jump", state_opts, verb_abort },
 	{ 0 }
 };

@@ -12,6 +12,10 @@ struct khctl_opts {
 	bool reuse_cmdline;
 	struct str_list qmp;
 	const char *state;
+	struct str_list device;
+	bool saved;
+	const char *bundle;
+	const char *save;
 	bool force;
 	bool json;
 	bool human;
@@ -27,6 +31,7 @@ int verb_upgrade(const void *opts);
 int verb_resume(const void *opts);
 int verb_verify(const void *opts);
 int verb_status(const void *opts);
+int verb_trace(const void *opts);
 int verb_abort(const void *opts);
 
 #endif

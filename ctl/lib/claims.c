@@ -1,272 +1,165 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include "claims.h"
-#include "iommu.h"
-#include "klog.h"
-#include "kram.h"
+#include "claims_instr.h"
+#include "events.h"
+#include "judge.h"
+#include "opts.h"
 #include "out.h"
 #include "pci.h"
 #include "state_io.h"
+#include "tsc.h"
 #include "util.h"
 
-#define CMD_MEMORY	0x2
-#define CMD_MASTER	0x4
-#define MSIX_ENABLE	0x8000
-#define FSTS_FAULTS	0x7f
-
-struct evidence {
-	struct claims *c;
-	const struct kh_plan *plan;
-	struct kram kram;
-	bool have_kram;
-	struct kram_handover given;	/* by the old kernel */
-	bool have_given;
-	char given_error[160];
-};
-
-static void claim(struct claims *c, const char *id, const char *subject, enum verdict v,
-		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static void claim(struct claims *c, const char *id, const char *subject, enum verdict v,
-		  const char *fmt, ...)
+struct claim *claims_add(struct claims *c, const char *id, const char *subject, enum verdict v,
+		    const char *fmt, ...)
 {
 	struct claim *n = &c->claim[c->n < CLAIMS_MAX ? c->n++ : CLAIMS_MAX - 1];
 	va_list ap;
 
+	memset(n, 0, sizeof(*n));
 	copy_str(n->id, sizeof(n->id), id);
 	copy_str(n->subject, sizeof(n->subject), subject);
 	n->verdict = v;
 	va_start(ap, fmt);
 	vsnprintf(n->evidence, sizeof(n->evidence), fmt, ap);
 	va_end(ap);
+	return n;
+}
+
+bool in_new(const struct judge *j, const struct kh_event *ev)
+{
+	return j->ev->rec.h->adopted_tsc && ev - j->ev->rec.ev >= j->ev->rec.h->adopted_nr;
+}
+
+void conclude(struct judge *j, const char *id, const char *subject, const struct grounds *f)
+{
+	const struct kh_event *ev = f->event;
+	struct claim *n;
+
+	if (ev) {
+		n = claims_add(j->c, id, subject, VIOLATED, "event %u, %s %#llx %#llx %#llx %#llx, called from text+%#llx; %s",
+			  (unsigned int)(ev - j->ev->rec.ev), event_name(ev->type),
+			  (unsigned long long)ev->arg[0], (unsigned long long)ev->arg[1],
+			  (unsigned long long)ev->arg[2], (unsigned long long)ev->arg[3],
+			  (unsigned long long)ev->caller, f->text);
+		n->tsc = ev->tsc;
+		copy_str(n->kernel, sizeof(n->kernel), in_new(j, ev) ? "new" : "old");
+	} else if (f->bad) {
+		claims_add(j->c, id, subject, VIOLATED, "%s", f->text);
+	} else if (f->unknown) {
+		claims_add(j->c, id, subject, UNKNOWN, "%s", f->text);
+	} else if (!j->whole) {
+		claims_add(j->c, id, subject, UNKNOWN, "%s; %s", f->text, j->gap);
+	} else {
+		claims_add(j->c, id, subject, HOLDS, "%s", f->text);
+	}
+}
+
+const struct kh_event *find_event(const struct judge *j, uint64_t until,
+				  bool (*match)(const struct kh_event *ev, const void *arg),
+				  const void *arg)
+{
+	const struct recorder *r = &j->ev->rec;
+	uint32_t i;
+
+	/* What is behind a broken one may be made up. */
+	for (i = 0; r->h && i < r->broken; i++)
+		if (r->ev[i].tsc >= j->from && (!until || r->ev[i].tsc < until) &&
+		    match(&r->ev[i], arg))
+			return &r->ev[i];
+	return NULL;
+}
+
+uint32_t bdf_number(const char *bdf)
+{
+	uint16_t seg;
+	uint8_t bus, devfn;
+
+	return pci_parse(bdf, &seg, &bus, &devfn) ? KH_NO_BDF : KH_BDF(seg, bus, devfn);
+}
+
+static uint64_t pause_tsc(const struct kh_plan *plan)
+{
+	uint64_t t = 0;
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_vms; i++)
+		if (plan->vm[i].stop_tsc && (!t || plan->vm[i].stop_tsc < t))
+			t = plan->vm[i].stop_tsc;
+	return t;
 }
 
 /* The image said who it is before the jump; the running kernel says it now. */
-static void claim_kernel(struct evidence *ev)
+static bool judge_kernel(struct judge *j)
 {
-	const struct kh_plan *plan = ev->plan;
+	const struct kh_host *h = j->ev->host;
+	const struct kh_plan *plan = j->plan;
 	size_t len = strcspn(plan->image_kernel, " ");
-	char id[40], name[192];
-	struct utsname u;
 	bool same;
 
-	kernel_name(name, sizeof(name));
-	if (boot_id(id, sizeof(id)) || uname(&u)) {
-		claim(ev->c, "kernel-changed", "", UNKNOWN, "the boot id cannot be read");
-		return;
-	}
-	same = len == strlen(u.release) && !strncmp(plan->image_kernel, u.release, len) &&
-	       strstr(plan->image_kernel, u.version);
-	if (!strcmp(id, plan->old_boot_id))
-		claim(ev->c, "kernel-changed", "", VIOLATED, "still the boot %s", id);
+	same = len == strlen(h->release) && !strncmp(plan->image_kernel, h->release, len) &&
+	       strstr(plan->image_kernel, h->version);
+	if (!h->boot_id[0] || !plan->old_boot_id[0])
+		claims_add(j->c, "kernel-changed", "", UNKNOWN, "a boot id is missing");
+	else if (!strcmp(h->boot_id, plan->old_boot_id))
+		claims_add(j->c, "kernel-changed", "", VIOLATED, "still the boot %s", h->boot_id);
+	else if (!plan->new_boot_id[0])
+		claims_add(j->c, "kernel-changed", "", UNKNOWN, "khctl resume has not run in any boot");
+	else if (strcmp(h->boot_id, plan->new_boot_id))
+		claims_add(j->c, "kernel-changed", "", UNKNOWN,
+		      "the boot %s is not the one after the upgrade, %s", h->boot_id,
+		      plan->new_boot_id);
 	else if (!same)
-		claim(ev->c, "kernel-changed", "", VIOLATED, "%s runs, the image was %s", name,
-		      plan->image_kernel);
+		claims_add(j->c, "kernel-changed", "", VIOLATED, "%s %s runs, the image was %s",
+		      h->release, h->version, plan->image_kernel);
 	else
-		claim(ev->c, "kernel-changed", "", HOLDS, "%s; before: %s", name,
-		      plan->old_kernel);
+		claims_add(j->c, "kernel-changed", "", HOLDS, "%s %s; before: %s", h->release,
+		      h->version, plan->old_kernel);
+	/* What another boot shows says nothing about this upgrade. */
+	return plan->new_boot_id[0] && !strcmp(h->boot_id, plan->new_boot_id);
 }
 
-static void claim_kram(struct evidence *ev)
+void claims_make(struct claims *c, const struct evidence *ev)
 {
-	uint64_t want = ev->plan->kram_generation + 1;
-	struct kh_err e = { 0 };
-
-	if (kram_read(&ev->kram, &e)) {
-		claim(ev->c, "kram-adopted", "", VIOLATED, "%s", e.msg);
-		return;
-	}
-	ev->have_kram = true;
-	if (!kram_adopted(&ev->kram) || ev->kram.generation != want)
-		claim(ev->c, "kram-adopted", "", VIOLATED, "state %s, generation %llu, not %llu",
-		      ev->kram.state, (unsigned long long)ev->kram.generation,
-		      (unsigned long long)want);
-	else
-		claim(ev->c, "kram-adopted", "", HOLDS, "generation %llu",
-		      (unsigned long long)want);
-}
-
-static void claim_handover(struct evidence *ev)
-{
-	struct kh_err e = { 0 };
-
-	if (kram_handover("handover_adopted", &ev->given, &e)) {
-		copy_str(ev->given_error, sizeof(ev->given_error), e.msg);
-		claim(ev->c, "handover-intact", "", UNKNOWN, "%s", e.msg);
-		return;
-	}
-	if (kram_handover_check(&ev->given, &e)) {
-		copy_str(ev->given_error, sizeof(ev->given_error), e.msg);
-		claim(ev->c, "handover-intact", "", VIOLATED, "%s", e.msg);
-		return;
-	}
-	if (ev->given.generation != ev->plan->kram_generation) {
-		copy_str(ev->given_error, sizeof(ev->given_error), "handover of another generation");
-		claim(ev->c, "handover-intact", "", VIOLATED, "generation %llu, not %llu",
-		      (unsigned long long)ev->given.generation,
-		      (unsigned long long)ev->plan->kram_generation);
-		return;
-	}
-	ev->have_given = true;
-	claim(ev->c, "handover-intact", "", HOLDS, "CRC %#x, %u devices", ev->given.crc,
-	      ev->given.nr_devices);
-}
-
-static void claim_root(struct evidence *ev, const struct kh_plan_dev *d)
-{
-	uint64_t now, want = d->map.root, sealed;
-
-	if (!ev->have_given || d->unit >= ev->given.nr_units) {
-		claim(ev->c, "root-pointer", d->bdf, UNKNOWN, "%s", ev->have_given ?
-		      "unit is not in the handover" : ev->given_error);
-		return;
-	}
-	sealed = ev->given.unit[d->unit].rtaddr & ~0xfffULL;
-	if (iommu_regset(d->unit, "RTADDR", &now)) {
-		claim(ev->c, "root-pointer", d->bdf, UNKNOWN,
-		      "the register cannot be read: no debugfs iommu/intel/iommu_regset");
-		return;
-	}
-	now &= ~0xfffULL;
-	claim(ev->c, "root-pointer", d->bdf, now == want && sealed == want ? HOLDS : VIOLATED,
-	      "before %#llx, sealed %#llx, now %#llx", (unsigned long long)want,
-	      (unsigned long long)sealed, (unsigned long long)now);
-}
-
-static void claim_map(struct evidence *ev, const struct kh_plan_dev *d)
-{
-	struct page_source src = { .page = kram_page, .ctx = &ev->kram,
-				   .nr_pages = kram_pool(&ev->kram) };
-	const struct kh_plan_map *was = &d->map;
-	struct kh_plan_map now;
-	struct kh_err e = { 0 };
-	uint16_t seg;
-	uint8_t bus, devfn;
-	bool same;
-
-	if (pci_parse(d->bdf, &seg, &bus, &devfn) || !ev->have_kram ||
-	    iommu_record(&src, kram_root(&ev->kram, d->unit), bus, devfn, &now, &e)) {
-		claim(ev->c, "context-entry", d->bdf, VIOLATED, "%s",
-		      e.rc ? e.msg : "there is no KRAM to read it from");
-		claim(ev->c, "mappings", d->bdf, UNKNOWN, "cannot be read");
-		return;
-	}
-	same = !memcmp(now.context, was->context, sizeof(now.context));
-	claim(ev->c, "context-entry", d->bdf, same ? HOLDS : VIOLATED,
-	      "before %#llx %#llx, now %#llx %#llx", (unsigned long long)was->context[0],
-	      (unsigned long long)was->context[1], (unsigned long long)now.context[0],
-	      (unsigned long long)now.context[1]);
-	same = now.tables_hash == was->tables_hash && now.nr_tables == was->nr_tables &&
-	       now.runs_hash == was->runs_hash && now.nr_runs == was->nr_runs &&
-	       now.mapped == was->mapped && was->mapped;
-	claim(ev->c, "mappings", d->bdf, same ? HOLDS : VIOLATED,
-	      "before: %llu tables, %llu runs, %llu bytes, hashes %llx %llx; now: %llu, %llu, %llu, %llx %llx",
-	      (unsigned long long)was->nr_tables, (unsigned long long)was->nr_runs,
-	      (unsigned long long)was->mapped, (unsigned long long)was->tables_hash,
-	      (unsigned long long)was->runs_hash, (unsigned long long)now.nr_tables,
-	      (unsigned long long)now.nr_runs, (unsigned long long)now.mapped,
-	      (unsigned long long)now.tables_hash, (unsigned long long)now.runs_hash);
-}
-
-/* A reset of any kind clears bus master, decode, BARs and MSI-X enable. */
-static void claim_reset(struct evidence *ev, const struct kh_plan_dev *d)
-{
-	const uint16_t cmd = CMD_MASTER | CMD_MEMORY;
-	const struct kram_device *k;
-	struct kh_plan_dev now;
-	struct kh_err e = { 0 };
-	char line[160];
-	int resets;
-	bool same;
-
-	if (pci_record(d->bdf, &now, &e)) {
-		claim(ev->c, "no-reset", d->bdf, VIOLATED, "%s", e.msg);
-		return;
-	}
-	k = ev->have_given ? kram_handover_find(&ev->given, d->bdf) : NULL;
-	if (!k) {
-		claim(ev->c, "no-reset", d->bdf, ev->have_given ? VIOLATED : UNKNOWN, "%s",
-		      ev->have_given ? "it is not in the handover" : ev->given_error);
-		return;
-	}
-	same = (d->command & cmd) == cmd && (k->command & cmd) == cmd &&
-	       (now.command & cmd) == cmd && d->msix_ctrl & k->msix_ctrl & now.msix_ctrl & MSIX_ENABLE &&
-	       !memcmp(now.bar, d->bar, sizeof(now.bar)) && now.vendor == d->vendor &&
-	       now.device == d->device;
-	resets = klog_scan(klog_reset, d->bdf, line, sizeof(line));
-	claim(ev->c, "no-reset", d->bdf, !same || resets > 0 ? VIOLATED : resets ? UNKNOWN : HOLDS,
-	      "command before %#x, sealed %#x, now %#x; MSI-X control %#x, %#x, %#x; BARs %s; log: %s",
-	      d->command, k->command, now.command, d->msix_ctrl, k->msix_ctrl, now.msix_ctrl,
-	      memcmp(now.bar, d->bar, sizeof(now.bar)) ? "differ" : "same",
-	      resets > 0 ? line : resets ? "not whole" : "no reset");
-}
-
-static void claim_faults(struct evidence *ev)
-{
-	char other[64], line[160];
-	unsigned int i, units = iommu_units(other, sizeof(other));
-	uint64_t fsts;
-	int n;
-
-	for (i = 0; ev->have_given && i < ev->given.nr_units; i++) {
-		if (!(ev->given.unit[i].fsts & FSTS_FAULTS))
-			continue;
-		claim(ev->c, "no-dma-fault", "", VIOLATED, "unit %u was sealed with fault status %#x",
-		      i, ev->given.unit[i].fsts);
-		return;
-	}
-	n = klog_scan(klog_dma_fault, NULL, line, sizeof(line));
-	if (n > 0) {
-		claim(ev->c, "no-dma-fault", "", VIOLATED, "%d lines: %s", n, line);
-		return;
-	}
-	for (i = 0; i < units; i++) {
-		if (iommu_regset(i, "FSTS", &fsts)) {
-			claim(ev->c, "no-dma-fault", "", UNKNOWN,
-			      "the register cannot be read: no debugfs iommu/intel/iommu_regset");
-			return;
-		}
-		if (!(fsts & FSTS_FAULTS))
-			continue;
-		claim(ev->c, "no-dma-fault", "", VIOLATED, "unit %u has fault status %#llx", i,
-		      (unsigned long long)fsts);
-		return;
-	}
-	if (n || !ev->have_given)
-		claim(ev->c, "no-dma-fault", "", UNKNOWN, "%s", n ?
-		      "the oldest lines of the kernel log are gone" : ev->given_error);
-	else
-		claim(ev->c, "no-dma-fault", "", HOLDS, "%u units, none has one in its status, nor the log",
-		      units);
-}
-
-void claims_make(struct claims *c, const struct kh_plan *plan)
-{
-	struct evidence ev = { .c = c, .plan = plan };
+	struct judge j = { .c = c, .ev = ev, .plan = ev->plan, .from = pause_tsc(ev->plan) };
 	const struct kh_plan_vm *vm;
-	unsigned int i, j;
+	const void *sections[KH_NR_SIDES];
+	unsigned int i, k, index = 0, n;
+	bool foreign;
 
 	c->n = 0;
-	claim_kernel(&ev);
-	claim_kram(&ev);
-	claim_handover(&ev);
-	claim_faults(&ev);
-	for (i = 0; i < plan->nr_vms; i++) {
-		vm = &plan->vm[i];
-		claim(c, "vm-resumed", plan_str(plan, vm->name),
+	c->origin_tsc = ev->plan->mark[KH_MARK_START];
+	c->tsc_hz = ev->plan->tsc_hz;
+	foreign = !judge_kernel(&j);
+	n = c->n;
+	judge_instruments(&j);
+	judge_host(&j);
+	for (i = 0; i < ev->plan->nr_vms; i++) {
+		vm = &ev->plan->vm[i];
+		claims_add(c, "vm-resumed", plan_str(ev->plan, vm->name),
 		      vm->state == KH_VM_RUNNING ? HOLDS : VIOLATED, "%s%s%s",
 		      vm_state_name(vm->state), vm->error[0] ? ": " : "", vm->error);
-		for (j = 0; j < vm->nr_devs; j++) {
-			claim_root(&ev, &vm->dev[j]);
-			claim_map(&ev, &vm->dev[j]);
-			claim_reset(&ev, &vm->dev[j]);
+		for (k = 0; k < vm->nr_devs; k++, index++) {
+			judge_device(&j, vm, index, &vm->dev[k]);
+			judge_config(&j, vm, index, &vm->dev[k]);
 		}
 	}
-	kram_close(&ev.kram);
+	sections[KH_OLD] = ev->blob[KH_SEC_EVENTS_OLD].size ? ev->blob[KH_SEC_EVENTS_OLD].data : NULL;
+	sections[KH_NEW] = ev->blob[KH_SEC_EVENTS_NEW].size ? ev->blob[KH_SEC_EVENTS_NEW].data : NULL;
+	claims_instr(c, sections, ev->plan);
+	for (i = n; foreign && i < c->n; i++) {
+		c->claim[i].verdict = UNKNOWN;
+		copy_str(c->claim[i].evidence, sizeof(c->claim[i].evidence),
+			 "this is not the boot after the upgrade");
+	}
+}
+
+void claims_none(struct claims *c, const char *why)
+{
+	c->n = 0;
+	claims_add(c, "evidence", "", UNKNOWN, "%s", why);
 }
 
 enum verdict claims_verdict(const struct claims *c)
@@ -293,29 +186,52 @@ const char *claim_name(enum verdict v)
 	return v == HOLDS ? "holds" : v == VIOLATED ? "violated" : "unknown";
 }
 
+int verdict_exit(enum verdict v)
+{
+	return v == HOLDS ? EXIT_DONE : v == VIOLATED ? EXIT_FAILED : EXIT_UNKNOWN;
+}
+
+static uint64_t at_ns(const struct claims *c, uint64_t tsc)
+{
+	return tsc > c->origin_tsc ? tsc_to_ns(tsc - c->origin_tsc, c->tsc_hz) : 0;
+}
+
 void claims_json(const struct claims *c, struct json_object *o)
 {
 	struct json_object *a, *j;
+	const struct claim *n;
 	unsigned int i;
 
 	out_str(o, "verdict", verdict_name(claims_verdict(c)));
 	a = out_array(o, "claims");
 	for (i = 0; i < c->n; i++) {
+		n = &c->claim[i];
 		j = out_element(a);
-		out_str(j, "id", c->claim[i].id);
-		if (c->claim[i].subject[0])
-			out_str(j, "subject", c->claim[i].subject);
-		out_str(j, "verdict", claim_name(c->claim[i].verdict));
-		out_str(j, "evidence", c->claim[i].evidence);
+		out_str(j, "id", n->id);
+		if (n->subject[0])
+			out_str(j, "subject", n->subject);
+		out_str(j, "verdict", claim_name(n->verdict));
+		if (n->tsc) {
+			out_u64(j, "tsc", n->tsc);
+			out_u64(j, "at_ns", at_ns(c, n->tsc));
+		}
+		if (n->kernel[0])
+			out_str(j, "kernel", n->kernel);
+		out_str(j, "evidence", n->evidence);
 	}
 }
 
 void claims_print(const struct claims *c)
 {
+	const struct claim *n;
 	unsigned int i;
 
-	for (i = 0; i < c->n; i++)
-		printf("%s\t%s\t%s\t%s\n", claim_name(c->claim[i].verdict), c->claim[i].id,
-		       c->claim[i].subject, c->claim[i].evidence);
+	for (i = 0; i < c->n; i++) {
+		n = &c->claim[i];
+		printf("%s\t%s\t%s\t", claim_name(n->verdict), n->id, n->subject);
+		if (n->tsc)
+			printf("%.6f s, %s kernel: ", at_ns(c, n->tsc) / 1e9, n->kernel);
+		printf("%s\n", n->evidence);
+	}
 	printf("verdict\t%s\n", verdict_name(claims_verdict(c)));
 }

@@ -65,6 +65,12 @@ static int get_page(struct walk *w, uint64_t pa, void *buf, const char *what)
 	return 0;
 }
 
+static void seen(struct walk *w, uint64_t pa, const void *data, enum kram_owner kind)
+{
+	if (w->src->seen)
+		w->src->seen(w->src->seen_ctx, pa, data, kind);
+}
+
 static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64_t base)
 {
 	uint64_t e[TABLE_ENTRIES], iova, size = 1ULL << (12 + 9 * (level - 1));
@@ -78,6 +84,7 @@ static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64
 		return rc;
 	for (i = 0; i < TABLE_ENTRIES; i++)
 		e[i] = e[i] & PTE_RIGHTS ? e[i] & ~PTE_CHANGING : 0;
+	seen(w, table, e, KRAM_OWNER_IOMMU_PGTABLE);
 	XXH3_64bits_update(w->tables, &table, sizeof(table));
 	XXH3_64bits_update(w->tables, e, sizeof(e));
 	for (i = 0; i < TABLE_ENTRIES; i++) {
@@ -99,7 +106,7 @@ static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64
 static int find_context(struct walk *w, uint64_t root, uint8_t bus, uint8_t devfn)
 {
 	struct kh_plan_map *m = w->map;
-	uint64_t e[TABLE_ENTRIES];
+	uint64_t e[TABLE_ENTRIES], table;
 	unsigned int aw;
 	int rc;
 
@@ -107,11 +114,14 @@ static int find_context(struct walk *w, uint64_t root, uint8_t bus, uint8_t devf
 	rc = get_page(w, root, e, "root table");
 	if (rc)
 		return rc;
+	seen(w, root, e, KRAM_OWNER_IOMMU_ROOT);
 	if (!(e[bus * 2] & 1))
 		return err_set(w->err, -ENOENT, "no context table for bus %#x", bus);
-	rc = get_page(w, e[bus * 2] & ADDR_MASK, e, "context table");
+	table = e[bus * 2] & ADDR_MASK;
+	rc = get_page(w, table, e, "context table");
 	if (rc)
 		return rc;
+	seen(w, table, e, KRAM_OWNER_IOMMU_CONTEXT);
 	m->context[0] = e[devfn * 2];
 	m->context[1] = e[devfn * 2 + 1];
 	if (!(m->context[0] & 1))
@@ -196,19 +206,23 @@ int iommu_register_in(const char *text, unsigned int unit, const char *reg, uint
 	return -ENOENT;
 }
 
-int iommu_regset(unsigned int unit, const char *reg, uint64_t *val)
+char *iommu_regset_text(void)
 {
 	static const char path[] = "/sys/kernel/debug/iommu/intel/iommu_regset";
 	char *text;
 	size_t len;
-	int rc;
 
 	/* A minimal host does not mount debugfs. */
 	if (access("/sys/kernel/debug/iommu", F_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	if (read_all(path, &text, &len))
-		return -ENOENT;
-	rc = iommu_register_in(text, unit, reg, val);
+	return read_all(path, &text, &len) ? NULL : text;
+}
+
+int iommu_regset(unsigned int unit, const char *reg, uint64_t *val)
+{
+	char *text = iommu_regset_text();
+	int rc = text ? iommu_register_in(text, unit, reg, val) : -ENOENT;
+
 	free(text);
 	return rc;
 }

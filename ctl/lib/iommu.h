@@ -3,6 +3,7 @@
 #ifndef KHCTL_IOMMU_H
 #define KHCTL_IOMMU_H
 
+#include <linux/kram.h>
 #include <stdbool.h>
 #include "../state.h"
 #include "err.h"
@@ -10,12 +11,16 @@
 /**
  * struct page_source - where table pages come from
  * @page: copies the 4096 bytes at physical address @pa; 0 or -errno
+ * @seen: told each page of tables, without what the hardware changes by itself; may be NULL
+ * @seen_ctx: its first argument
  * @nr_pages: how many there are; tables that are more than that lead in circles
  */
 struct page_source {
 	int (*page)(void *ctx, uint64_t pa, void *buf);
 	void *ctx;
 	uint64_t nr_pages;
+	void (*seen)(void *ctx, uint64_t pa, const void *data, enum kram_owner kind);
+	void *seen_ctx;
 };
 
 /**
@@ -32,6 +37,9 @@ int iommu_record(const struct page_source *src, uint64_t root, uint8_t bus, uint
 
 /** iommu_units() - DMA-remapping units of Intel; @other: some other IOMMU's name, or "" */
 unsigned int iommu_units(char *other, size_t size);
+
+/** iommu_regset_text() - debugfs iommu/intel/iommu_regset. Return: to be freed, NULL when not to be had. */
+char *iommu_regset_text(void);
 
 /** iommu_regset() - a register of a unit from debugfs. Return: 0, -ENOENT when not to be had. */
 int iommu_regset(unsigned int unit, const char *reg, uint64_t *val);

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,15 +31,15 @@ bool klog_reset(const void *bdf, const char *line)
 	return strstr(line, bdf) && has_word(line, "reset");
 }
 
-int klog_scan(bool (*bad)(const void *ctx, const char *line), const void *ctx, char *line,
-	      size_t size)
+int klog_copy(char *buf, size_t size)
 {
 	char rec[8192], *text;
-	bool first = true, lost = false;
-	int fd, found = 0;
+	bool first = true, lost = false, full = false;
+	size_t len = 0;
 	ssize_t n;
+	int fd;
 
-	line[0] = '\0';
+	buf[0] = '\0';
 	fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -54,12 +55,32 @@ int klog_scan(bool (*bad)(const void *ctx, const char *line), const void *ctx, c
 			lost = true;
 		first = false;
 		text = strchr(rec, ';');
-		if (!text || !bad(ctx, text + 1))
+		/* A command line may name a device and any word. */
+		if (!text || strstr(text, "ommand line: ") ||
+		    !(has_word(text, "fault") || has_word(text, "reset")))
 			continue;
 		text[1 + strcspn(text + 1, "\n")] = '\0';
-		if (!found++)
-			copy_str(line, size, text + 1);
+		n = snprintf(buf + len, size - len, "%s\n", text + 1);
+		full |= (size_t)n >= size - len;
+		len = full ? size - 1 : len + n;
 	}
 	close(fd);
-	return found ? found : lost || first ? -ENODATA : 0;
+	return full ? -ENOSPC : lost || first ? -ENODATA : 0;
+}
+
+int klog_find(const char *text, bool (*bad)(const void *ctx, const char *line), const void *ctx,
+	      char *line, size_t size)
+{
+	char buf[1024];
+	int found = 0;
+	size_t len;
+
+	line[0] = '\0';
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		snprintf(buf, sizeof(buf), "%.*s", (int)len, text);
+		if (bad(ctx, buf) && !found++)
+			copy_str(line, size, buf);
+	}
+	return found;
 }

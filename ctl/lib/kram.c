@@ -115,14 +115,19 @@ static int area_read(struct kram_area *a, unsigned int i, uint64_t off, void *bu
 	return pread_full(a->raw, buf, len, off);
 }
 
-uint64_t kram_root(struct kram *k, unsigned int unit)
+uint64_t kram_fixed(struct kram *k, unsigned int index)
 {
 	struct kram_area_header h;
 
 	if (!k->nr_areas || area_read(&k->area[0], 0, 0, &h, sizeof(h)) ||
-	    h.magic != KRAM_AREA_MAGIC || KRAM_FIXED_ROOT + unit >= h.fixed_pages)
+	    h.magic != KRAM_AREA_MAGIC || index >= h.fixed_pages)
 		return 0;
-	return h.start + h.fixed_offset + (uint64_t)(KRAM_FIXED_ROOT + unit) * KRAM_PAGE_SIZE;
+	return h.start + h.fixed_offset + (uint64_t)index * KRAM_PAGE_SIZE;
+}
+
+uint64_t kram_root(struct kram *k, unsigned int unit)
+{
+	return kram_fixed(k, KRAM_FIXED_ROOT + unit);
 }
 
 uint64_t kram_sealed_tsc(struct kram *k)

@@ -39,6 +39,9 @@ bool kram_adopted(const struct kram *k);
 uint64_t kram_used(const struct kram *k);
 uint64_t kram_pool(const struct kram *k);
 
+/** kram_fixed() - physical address of fixed page @index of area 0; 0 on error */
+uint64_t kram_fixed(struct kram *k, unsigned int index);
+
 /** kram_root() - physical address of the root table of DMA-remapping unit @unit; 0 on error */
 uint64_t kram_root(struct kram *k, unsigned int unit);
 

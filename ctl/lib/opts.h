@@ -14,6 +14,7 @@ enum exit_code {
 	EXIT_USAGE	= 2,
 	EXIT_REFUSED	= 3,	/* by the preflight; nothing changed */
 	EXIT_LOST	= 4,	/* failed after the point of no return */
+	EXIT_UNKNOWN	= 5,	/* nothing is violated, but not all is known */
 };
 
 #define OPT_LIST_MAX 16

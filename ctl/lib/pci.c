@@ -80,22 +80,30 @@ static void find_msix(const uint8_t *cfg, struct kh_plan_dev *dev)
 	}
 }
 
-int pci_record(const char *bdf, struct kh_plan_dev *dev, struct kh_err *e)
+int pci_config(const char *bdf, uint8_t *cfg, struct kh_err *e)
 {
-	uint8_t cfg[256 + 4] = { 0 };
 	char path[128];
-	int fd, rc, i;
+	int fd, rc;
 
-	memset(dev, 0, sizeof(*dev));
-	copy_str(dev->bdf, sizeof(dev->bdf), bdf);
 	fd = open(path_fmt(path, sizeof(path), PCI_DEVICES "/%s/config", bdf),
 		  O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));
 	rc = pread_full(fd, cfg, 256, 0);
 	close(fd);
+	return rc ? err_set(e, rc, "%s: %s", path, strerror(-rc)) : 0;
+}
+
+int pci_record(const char *bdf, struct kh_plan_dev *dev, struct kh_err *e)
+{
+	uint8_t cfg[256 + 4] = { 0 };
+	int rc, i;
+
+	memset(dev, 0, sizeof(*dev));
+	copy_str(dev->bdf, sizeof(dev->bdf), bdf);
+	rc = pci_config(bdf, cfg, e);
 	if (rc)
-		return err_set(e, rc, "%s: %s", path, strerror(-rc));
+		return rc;
 	rc = pci_unit(bdf);
 	if (rc < 0)
 		return err_set(e, rc, "%s is behind no Intel IOMMU", bdf);

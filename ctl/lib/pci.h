@@ -19,6 +19,9 @@ int pci_unit(const char *bdf);
 /** pci_record() - identity and live settings of a function, without its mappings */
 int pci_record(const char *bdf, struct kh_plan_dev *dev, struct kh_err *e);
 
+/** pci_config() - its first 256 bytes of configuration space */
+int pci_config(const char *bdf, uint8_t *cfg, struct kh_err *e);
+
 /**
  * pci_group_foreach() - the other functions of an IOMMU group that are no bridges
  * @fn: returns nonzero to stop

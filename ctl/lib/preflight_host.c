@@ -10,6 +10,7 @@
 #include "lock.h"
 #include "pci.h"
 #include "preflight.h"
+#include "recorder.h"
 #include "util.h"
 
 static void check_root(struct preflight *pf)
@@ -146,6 +147,24 @@ static void check_iommu(struct preflight *pf)
 	}
 }
 
+/* An upgrade with one device and one bridge above it was seen to need 94 events. */
+#define RECORDER_NEED		192
+#define RECORDER_NEED_DEVICE	64
+
+static void check_recorder(struct preflight *pf)
+{
+	unsigned int devs = KRAM_RECORDER_EVENTS > RECORDER_NEED ?
+			    (KRAM_RECORDER_EVENTS - RECORDER_NEED) / RECORDER_NEED_DEVICE : 0;
+
+	if (!recorder_there())
+		check_bad(pf, "recorder", "", "a recorder in KRAM of the running kernel",
+			  "boot a kernel whose KRAM has one: without it nobody sees what happens between the kernels",
+			  "there is no " KRAM_SYSFS "/recorder");
+	else
+		check_ok(pf, "recorder", "", "room for %u events, enough for %u devices, in %u pages that KRAM has set aside",
+			 KRAM_RECORDER_EVENTS, devs, KRAM_FIXED_RECORDER_PAGES);
+}
+
 static void check_irt(struct preflight *pf)
 {
 	uint64_t want = pf->units * 256;
@@ -198,8 +217,10 @@ void check_host(struct preflight *pf, const struct preflight_in *in)
 	check_lock(pf);
 	check_kexec(pf);
 	check_kram(pf);
-	if (pf->have_kram)
+	if (pf->have_kram) {
 		check_overlap(pf);
+		check_recorder(pf);
+	}
 	check_iommu(pf);
 	if (pf->have_kram && pf->units)
 		check_irt(pf);

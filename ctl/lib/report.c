@@ -4,6 +4,7 @@
 #include "kram.h"
 #include "out.h"
 #include "report.h"
+#include "report_instr.h"
 #include "tsc.h"
 #include "util.h"
 
@@ -153,6 +154,7 @@ void report_json(const struct state *s, const struct kh_plan *plan, struct json_
 	json_kram(plan, out_object(o, "kram"));
 	if (plan)
 		json_plan(plan, o);
+	report_recorded(s, o);
 }
 
 void report_log(const struct state *s, unsigned int lines, struct json_object *o)

@@ -144,9 +144,7 @@ int state_plan(const struct state *s, struct kh_plan **plan, struct kh_err *e)
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
 	memcpy(p, slot, c->plan_size);
-	if (kh_hash(p, c->plan_size) != c->plan_hash || c->plan_size < sizeof(*p) ||
-	    p->magic != KH_PLAN_MAGIC || p->version != KH_STATE_VERSION ||
-	    p->header_size != sizeof(*p) || p->size != c->plan_size || p->nr_vms > KH_MAX_VMS) {
+	if (kh_hash(p, c->plan_size) != c->plan_hash || plan_check(p, c->plan_size)) {
 		free(p);
 		return err_set(e, -EBADMSG, "the plan in the state area is damaged");
 	}
@@ -254,6 +252,55 @@ struct kh_plan *plan_new(void)
 		return NULL;
 	}
 	return p;
+}
+
+static bool text_ends(const char *s, size_t size)
+{
+	return memchr(s, '\0', size);
+}
+
+static bool vm_good(const struct kh_plan_vm *vm)
+{
+	unsigned int i;
+
+	if (vm->nr_ram > KH_MAX_RAM || vm->nr_devs > KH_MAX_DEVS || vm->state >= KH_NR_VM_STATES ||
+	    !text_ends(vm->error, sizeof(vm->error)))
+		return false;
+	for (i = 0; i < vm->nr_ram; i++)
+		if (!text_ends(vm->ram[i].id, sizeof(vm->ram[i].id)) ||
+		    !text_ends(vm->ram[i].path, sizeof(vm->ram[i].path)))
+			return false;
+	for (i = 0; i < vm->nr_devs; i++)
+		if (!text_ends(vm->dev[i].bdf, sizeof(vm->dev[i].bdf)))
+			return false;
+	return true;
+}
+
+/* Strings are read up to their zero byte. */
+static bool str_good(const struct kh_plan *plan, struct kh_str s)
+{
+	const char *text = plan_str(plan, s);
+
+	return !*text || text[s.len] == '\0';
+}
+
+int plan_check(const struct kh_plan *p, size_t size)
+{
+	unsigned int i;
+
+	if (!p || size < sizeof(*p) || p->magic != KH_PLAN_MAGIC ||
+	    p->version != KH_STATE_VERSION || p->header_size != sizeof(*p) || p->size != size ||
+	    p->nr_vms > KH_MAX_VMS || !text_ends(p->old_boot_id, sizeof(p->old_boot_id)) ||
+	    !text_ends(p->new_boot_id, sizeof(p->new_boot_id)) ||
+	    !text_ends(p->old_kernel, sizeof(p->old_kernel)) ||
+	    !text_ends(p->new_kernel, sizeof(p->new_kernel)) ||
+	    !text_ends(p->image_kernel, sizeof(p->image_kernel)) || !str_good(p, p->image) ||
+	    !str_good(p, p->initrd) || !str_good(p, p->cmdline))
+		return -EBADMSG;
+	for (i = 0; i < p->nr_vms; i++)
+		if (!vm_good(&p->vm[i]) || !str_good(p, p->vm[i].name) || !str_good(p, p->vm[i].qmp))
+			return -EBADMSG;
+	return 0;
 }
 
 int plan_put(struct kh_plan *plan, struct kh_str *s, const void *data, size_t len)

@@ -83,6 +83,13 @@ uint32_t kh_crc(const void *data, size_t len);
 /** plan_new() - empty, with its own run id. Return: NULL when out of memory. */
 struct kh_plan *plan_new(void);
 
+/**
+ * plan_check() - can what lies there be used as a plan
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int plan_check(const struct kh_plan *plan, size_t size);
+
 /** plan_put() - store bytes; a zero byte is added. Return: 0 or -ENOSPC. */
 int plan_put(struct kh_plan *plan, struct kh_str *s, const void *data, size_t len);
 

@@ -10,7 +10,7 @@ static uint64_t clock_ns(clockid_t id)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-struct tsc_point tsc_point_now(void)
+static struct tsc_point point(clockid_t id)
 {
 	struct tsc_point best = { 0 };
 	uint64_t a, b, ns, span = UINT64_MAX;
@@ -19,7 +19,7 @@ struct tsc_point tsc_point_now(void)
 	/* The pair that was least disturbed by an interrupt in between. */
 	for (i = 0; i < 5; i++) {
 		a = tsc_now();
-		ns = clock_ns(CLOCK_MONOTONIC_RAW);
+		ns = clock_ns(id);
 		b = tsc_now();
 		if (b - a >= span)
 			continue;
@@ -28,6 +28,16 @@ struct tsc_point tsc_point_now(void)
 		best.ns = ns;
 	}
 	return best;
+}
+
+struct tsc_point tsc_point_now(void)
+{
+	return point(CLOCK_MONOTONIC_RAW);
+}
+
+struct tsc_point tsc_point_mono(void)
+{
+	return point(CLOCK_MONOTONIC);
 }
 
 uint64_t tsc_hz(const struct tsc_point *a, const struct tsc_point *b)

@@ -25,6 +25,9 @@ static inline uint64_t tsc_now(void)
 /** tsc_point_now() - both clocks at one instant */
 struct tsc_point tsc_point_now(void);
 
+/** tsc_point_mono() - the same with CLOCK_MONOTONIC, the clock that BPF programs can read */
+struct tsc_point tsc_point_mono(void);
+
 /** tsc_hz() - frequency from two points, 0 when they are less than 1 ms apart */
 uint64_t tsc_hz(const struct tsc_point *a, const struct tsc_point *b);
 

@@ -7,8 +7,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from scenario import (  # noqa: E402
-    Life, Tap, check_all_arrived, check_host_whole, check_logs, check_memory, check_same_life, check_second_guest,
-    check_traffic, check_verify, check_witness, host, kram_pages, lab, serial_until, upgrade)
+    Life, Tap, check_agreement, check_all_arrived, check_host_whole, check_logs, check_memory, check_same_life,
+    check_second_guest, check_traffic, check_verify, check_witness, host, kram_pages, lab, serial_until, upgrade)
 
 
 def one_upgrade(tap, lab, life, number, to):
@@ -22,13 +22,14 @@ def one_upgrade(tap, lab, life, number, to):
     upgrade(tap, lab, to, ("/run/g1.qmp", "/run/g2.qmp"))
 
     after = life.caught_up(before)
-    check_verify(tap, lab)
+    verify = check_verify(tap, lab)
     check_host_whole(tap, lab, whole)
     check_same_life(tap, before, after)
     check_traffic(tap, after)
     check_memory(tap, life)
     check_second_guest(tap, lab, second)
-    check_witness(tap, lab, begin, time.time())
+    report = check_witness(tap, lab, begin, time.time())
+    check_agreement(tap, verify, report)
     now, owners_now = kram_pages(lab)
     tap.check("KRAM in use does not grow", now <= pages, (owners, owners_now))
 

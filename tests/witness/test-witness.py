@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import capture
 import witness
+from compare import PAIRS, compare
 from events import Trace, traced_patterns
 
 MAC = "52:54:00:77:00:02"
@@ -179,7 +180,28 @@ def patterns_are_read():
     ok("-trace options are found", traced_patterns(line) == ["vtd_*", "pci_cfg_write"], traced_patterns(line))
 
 
-for test in (clean_record_passes, violations_are_caught, absence_is_not_pass, wire_is_counted, patterns_are_read):
+def observers_are_compared():
+    """The witness's own report of a clean record, against a khctl that says what it is told to."""
+    ids = [c for claims, _ in PAIRS for c in claims]
+
+    def rows(report, **other):
+        claims = [{"id": i, "verdict": other.get(i.replace("-", "_"), "holds")} for i in ids]
+        return compare(report, {"claims": claims})
+
+    good = judge(trace())
+    ok("two observers of a clean record agree", all(r["agree"] for r in rows(good)), rows(good))
+    for value in ("violated", "unknown"):
+        bad = [r for r in rows(good, bus_master=value) if not r["agree"]]
+        ok(f"{value} on one side is no agreement", len(bad) == 1 and bad[0]["claims"] == ["bus-master"], bad)
+    ok("a khctl that says nothing agrees with nobody", not any(r["agree"] for r in compare(good, {})))
+    ok("a witness that says nothing agrees with nobody", not any(r["agree"] for r in rows({})))
+    fault = judge(trace([(110.0, "vtd_dmar_fault sid 0x100 fault 6 addr 0x0 write 1")]))
+    ok("both see a fault: they agree",
+       [r["agree"] for r in rows(fault, no_dma_fault="violated") if r["claims"] == ["no-dma-fault"]] == [True], fault)
+
+
+for test in (clean_record_passes, violations_are_caught, absence_is_not_pass, wire_is_counted, patterns_are_read,
+             observers_are_compared):
     test()
 print(f"1..{passed + failed}")
 print(f"{passed} passed, {failed} failed, 0 skipped")

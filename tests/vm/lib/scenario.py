@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
@@ -21,7 +22,7 @@ from tap import Tap  # noqa: E402
 # What the witness wants to see beyond what the lab records of itself.
 MORE_TRACE = [x for event in ("e1000e_tx_descr", "e1000e_rx_written_to_guest", "e1000e_rx_not_written_to_guest",
                               "e1000e_irq_msix_notify_vec") for x in ("-trace", event)]
-KERNELS = {"a": "-kha", "b": "-khb", "stock": "-stock"}
+KERNELS = {"a": "-kha", "b": "-khb", "stock": "-stock", "inject": "-khi"}
 
 
 # Exit status of a scenario whose lab did not come up: neither passed nor skipped.
@@ -197,6 +198,19 @@ def check_witness(tap, lab, begin, end, upgrades=1):
         tap.check("what came during the pause fits the receive ring", pause["frames_to_guest"] <= RING, pause)
         tap.check("the guest's peer went on sending during the pause", pause["numbered_to_guest"] > 0, pause)
     return report
+
+
+def check_agreement(tap, verify, report):
+    """Two observers, one upgrade; compare.py is a program of its own as the witness is."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.path.join(folder, name) for name in ("witness", "khctl")]
+        for name, data in zip(names, (report, verify or {})):
+            with open(name, "w", encoding="utf-8") as f:
+                json.dump(data, f)
+        done = subprocess.run([os.path.join(TOP, "tests/witness/compare.py"), *names], capture_output=True, text=True,
+                              check=False)
+    tap.check("the witness and khctl agree on each claim", done.returncode == 0, done.stdout + done.stderr)
+    return json.loads(done.stdout)["pairs"] if done.stdout else []
 
 
 def check_second_guest(tap, lab, before):

@@ -181,6 +181,7 @@ bool pci_preserve_shutdown(struct pci_dev *dev)
 		why = "its vectors cannot be masked";
 	if (!why) {
 		pci_info(dev, "left working for the next kernel\n");
+		kram_record(KH_EV_PCI_KEEP, pci_kh_bdf(dev), _RET_IP_);
 		return true;
 	}
 	pci_err(dev, "no longer preserved: %s\n", why);

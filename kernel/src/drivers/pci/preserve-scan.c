@@ -140,7 +140,7 @@ bool __pci_preserve_drop_write(struct pci_bus *bus, unsigned int devfn,
 	bool drop;
 
 	slot = pci_preserve_find(pci_domain_nr(bus), bus->number, devfn);
-	if (!slot || !test_bit(PCI_PRESERVE_KEPT, &slot->flags))
+	if (!slot || !test_bit(PCI_PRESERVE_KEPT, &slot->flags) || pci_preserve_leaky)
 		return false;
 	if (slot->rec.flags & KRAM_DEV_BRIDGE)
 		drop = drop_bridge_write(&slot->rec, pos, len, value);
@@ -153,6 +153,16 @@ bool __pci_preserve_drop_write(struct pci_bus *bus, unsigned int devfn,
 			 PCI_FUNC(devfn), *value, pos);
 	}
 	return drop;
+}
+
+void __pci_preserve_note_write(struct pci_bus *bus, unsigned int devfn, int pos,
+			       int len, u32 value, unsigned long ip)
+{
+	int segment = pci_domain_nr(bus);
+
+	if (pci_preserve_find(segment, bus->number, devfn))
+		kram_record(KH_EV_PCI_CFG_WRITE, KH_BDF(segment, bus->number, devfn),
+			    ip, pos, len, value);
 }
 
 /* It is not what was left: whatever it is, it does no DMA for a guest. */

@@ -21,6 +21,10 @@
 		   IORESOURCE_SIZEALIGN | IORESOURCE_MEM_64)
 
 DEFINE_STATIC_KEY_FALSE(pci_preserve_key);
+
+#ifdef CONFIG_KRAM_INJECT
+bool pci_preserve_leaky;
+#endif
 /* Who is preserved, and the device table of the handover */
 DEFINE_MUTEX(pci_preserve_lock);
 
@@ -403,7 +407,7 @@ bool pci_preserve_kept(struct pci_dev *dev)
 	struct pci_preserve_slot *slot = pci_preserve_slot(dev);
 
 	return slot && !(slot->rec.flags & KRAM_DEV_BRIDGE) &&
-	       test_bit(PCI_PRESERVE_KEPT, &slot->flags);
+	       test_bit(PCI_PRESERVE_KEPT, &slot->flags) && !pci_preserve_leaky;
 }
 EXPORT_SYMBOL_GPL(pci_preserve_kept);
 
@@ -418,7 +422,7 @@ bool pci_preserve_kept_bridge(struct pci_dev *dev)
 	struct pci_preserve_slot *slot = pci_preserve_slot(dev);
 
 	return slot && slot->rec.flags & KRAM_DEV_BRIDGE &&
-	       test_bit(PCI_PRESERVE_KEPT, &slot->flags);
+	       test_bit(PCI_PRESERVE_KEPT, &slot->flags) && !pci_preserve_leaky;
 }
 
 /**

@@ -7,9 +7,9 @@
 #define _DRIVERS_PCI_PRESERVE_H
 
 #include <linux/jump_label.h>
+#include <linux/kram.h>
 #include <linux/mutex.h>
 #include <linux/pci-preserve.h>
-#include <uapi/linux/kram.h>
 
 struct pci_bus;
 struct pci_driver;
@@ -76,7 +76,25 @@ static inline bool pci_preserve_drop_write(struct pci_bus *bus,
 	       __pci_preserve_drop_write(bus, devfn, pos, len, value);
 }
 
+void __pci_preserve_note_write(struct pci_bus *bus, unsigned int devfn, int pos,
+			       int len, u32 value, unsigned long ip);
+
+/* What has reached a device: for the recorder. */
+static inline void pci_preserve_note_write(struct pci_bus *bus,
+					   unsigned int devfn, int pos, int len,
+					   u32 value, unsigned long ip)
+{
+	if (unlikely(kram_recording))
+		__pci_preserve_note_write(bus, devfn, pos, len, value, ip);
+}
+
 #else
+
+static inline void pci_preserve_note_write(struct pci_bus *bus,
+					   unsigned int devfn, int pos, int len,
+					   u32 value, unsigned long ip)
+{
+}
 
 static inline bool pci_preserve_drop_write(struct pci_bus *bus,
 					   unsigned int devfn, int pos,

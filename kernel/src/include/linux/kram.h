@@ -14,10 +14,12 @@
 
 #include <linux/errno.h>
 #include <linux/types.h>
+#include <uapi/linux/kh_events.h>
 #include <uapi/linux/kram.h>
 
 struct device;
 struct iommu_domain;
+struct pci_dev;
 
 #ifdef CONFIG_KRAM
 
@@ -67,8 +69,18 @@ struct kram_handover *kram_handover_current(void);
 void kram_refuse(const char *reason);
 bool kram_next_adopts(void);
 
+/* mm/kram/recorder.c */
+extern bool kram_recording;
+void __kram_record(u16 type, u32 bdf, unsigned long ip, u64 a0, u64 a1, u64 a2, u64 a3);
+void kram_recorder_arm(const u8 *run_id);
+void kram_recorder_adopt(void);
+void kram_recorder_seal(void);
+
 #else
 
+#define kram_recording false
+static inline void __kram_record(u16 type, u32 bdf, unsigned long ip, u64 a0, u64 a1,
+				 u64 a2, u64 a3) { }
 static inline void kram_add_area(phys_addr_t start, u64 size, bool inherited) { }
 static inline void kram_init(void) { }
 static inline void kram_seal(void) { }
@@ -101,6 +113,19 @@ static inline void kram_refuse(const char *reason) { }
 static inline bool kram_next_adopts(void) { return false; }
 
 #endif /* CONFIG_KRAM */
+
+#define __KRAM_RECORD(type, bdf, ip, a0, a1, a2, a3, ...) \
+	__kram_record(type, bdf, ip, a0, a1, a2, a3)
+
+/*
+ * kram_record(type, bdf, ip, ...): up to four arguments, the rest are 0. Costs
+ * the test of a variable while nothing is recorded.
+ */
+#define kram_record(type, bdf, ip, ...)						\
+do {										\
+	if (unlikely(kram_recording))						\
+		__KRAM_RECORD(type, bdf, ip, ##__VA_ARGS__, 0, 0, 0, 0);	\
+} while (0)
 
 /**
  * kram_alloc_page - take a zeroed page from the pool
@@ -142,6 +167,15 @@ static inline u64 iommu_domain_adopted_bytes(struct iommu_domain *domain)
 {
 	return 0;
 }
+#endif
+
+#ifdef CONFIG_KRAM_INJECT
+extern bool kram_inject_full;
+void kram_inject_shutdown(void);
+int intel_iommu_inject(struct pci_dev *dev, const char *name);
+#else
+#define kram_inject_full false
+static inline void kram_inject_shutdown(void) { }
 #endif
 
 #endif /* _LINUX_KRAM_H */

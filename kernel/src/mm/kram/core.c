@@ -165,8 +165,10 @@ static void __init kram_format_area(struct kram_area *a, unsigned int nr,
 	a->hdr->state = KRAM_STATE_ACTIVE;
 	strscpy(a->hdr->release, init_uts_ns.name.release,
 		sizeof(a->hdr->release));
+	/* The recorder of a kernel whose areas are refused tells why. */
 	memset((void *)a->hdr + a->hdr->fixed_offset, 0,
-	       KRAM_FIXED_PAGES * PAGE_SIZE);
+	       (kram_recording && !nr ? KRAM_FIXED_RECORDER :
+		KRAM_FIXED_PAGES) * PAGE_SIZE);
 	for (i = 0; i < a->hdr->pool_pages; i++)
 		kram_set_entry(a, i, KRAM_OWNER_FREE, 0);
 	a->unclaimed = NULL;
@@ -316,6 +318,20 @@ static bool __init kram_devices_may_run(void)
 	return false;
 }
 
+/*
+ * The header may be damaged, and says where the fixed pages are: only one that
+ * lies where this kernel would put it is looked at.
+ */
+static void __init kram_init_recorder(void)
+{
+	struct kram_area_header want;
+
+	kram_layout(&kram_areas[0], 0, &want);
+	if (kram_areas[0].hdr->fixed_offset == want.fixed_offset &&
+	    kram_areas[0].hdr->fixed_pages == want.fixed_pages)
+		kram_recorder_adopt();
+}
+
 /**
  * kram_init - adopt the areas or format them
  *
@@ -349,12 +365,16 @@ void __init kram_init(void)
 	if (!kram_devices_may_run()) {
 		kram_format();
 	} else {
+		kram_init_recorder();
 		why = kram_check();
 		if (!why && kram_adopt())
 			why = "no memory to adopt with";
 		if (why) {
 			kram_refuse(why);
 			kram_format();
+		} else {
+			kram_record(KH_EV_KRAM_ADOPT, KH_NO_BDF, 0,
+				    kram_areas[0].hdr->generation);
 		}
 	}
 	for (n = 0; n < kram_nr_areas; n++)
@@ -382,6 +402,8 @@ void kram_refuse(const char *reason)
 	if (kram_refused)
 		return;
 	kram_refused = reason;
+	kram_record(KH_EV_KRAM_ADOPT, KH_NO_BDF, _RET_IP_,
+		    kram_areas[0].hdr->generation, 1);
 	arch_kram_stop_dma();
 	pr_err("refused: %s; bus master of every endpoint is cleared, guest memory is kept\n",
 	       reason);
@@ -404,6 +426,7 @@ void kram_seal(void)
 		return;
 
 	arch_kram_seal_clocks(h);
+	kram_recorder_seal();
 	h->crc = kram_handover_crc(h);
 	for (n = 0; n < kram_nr_areas; n++) {
 		struct kram_area *a = &kram_areas[n];
@@ -533,7 +556,7 @@ void *kram_alloc_pages(enum kram_owner owner, unsigned int order)
 	long i;
 	u32 k;
 
-	if (!kram_ready)
+	if (!kram_ready || kram_inject_full)
 		return NULL;
 
 	raw_spin_lock_irqsave(&kram_lock, flags);
@@ -553,10 +576,13 @@ void *kram_alloc_pages(enum kram_owner owner, unsigned int order)
 	}
 	raw_spin_unlock_irqrestore(&kram_lock, flags);
 
-	if (addr)
-		memset(addr, 0, PAGE_SIZE << order);
-	else
+	if (!addr) {
 		pr_warn_once("pool is full\n");
+		return NULL;
+	}
+	memset(addr, 0, PAGE_SIZE << order);
+	kram_record(KH_EV_IOMMU_PAGE_ALLOC, KH_NO_BDF, _RET_IP_,
+		    virt_to_phys(addr), order, KH_PAGE_KRAM, owner);
 	return addr;
 }
 
@@ -584,6 +610,9 @@ static void kram_free_at(struct kram_area *a, u32 i)
 {
 	u32 k, pages = 1U << a->map[i].order;
 
+	kram_record(KH_EV_IOMMU_PAGE_FREE, KH_NO_BDF, _RET_IP_,
+		    virt_to_phys(kram_page_address(a, i)), a->map[i].order,
+		    KH_PAGE_KRAM, a->map[i].owner);
 	kram_counts[a->map[i].owner] -= pages;
 	a->used -= pages;
 	for (k = 0; k < pages; k++)

@@ -4,10 +4,12 @@
  * Documentation/ABI/testing/sysfs-kernel-kram describes each file.
  */
 
+#include <linux/hex.h>
 #include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/kram.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -26,11 +28,40 @@ KRAM_ATTR(generation, "%llu", kram_areas[0].hdr->generation);
 KRAM_ATTR(state, "%s", kram_state_string());
 KRAM_ATTR(nr_areas, "%u", kram_nr_areas);
 
+/* 32 hex digits arm it for an upgrade of that name, "0" stops it. */
+static ssize_t recorder_store(struct kobject *kobj, struct kobj_attribute *attr,
+			      const char *buf, size_t count)
+{
+	u8 id[sizeof_field(struct kram_recorder, run_id)];
+	static DEFINE_MUTEX(lock);
+	bool stop = sysfs_streq(buf, "0");
+
+	if (!stop && (count < 2 * sizeof(id) || hex2bin(id, buf, sizeof(id))))
+		return -EINVAL;
+	mutex_lock(&lock);
+	kram_recorder_arm(stop ? NULL : id);
+	mutex_unlock(&lock);
+	return count;
+}
+
+static ssize_t recorder_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	const struct kram_recorder *r = kram_get_fixed_page(0, KRAM_FIXED_RECORDER);
+
+	return sysfs_emit(buf, "%s %u of %u\n",
+			  READ_ONCE(kram_recording) ? "recording" : "stopped",
+			  READ_ONCE(r->nr), KRAM_RECORDER_EVENTS);
+}
+
+static struct kobj_attribute recorder_attr = __ATTR_RW_MODE(recorder, 0600);
+
 static struct attribute *kram_attrs[] = {
 	&abi_version_attr.attr,
 	&generation_attr.attr,
 	&state_attr.attr,
 	&nr_areas_attr.attr,
+	&recorder_attr.attr,
 	NULL
 };
 

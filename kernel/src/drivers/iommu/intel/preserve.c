@@ -749,6 +749,22 @@ void intel_iommu_adoption_settled(void)
 	kram_release_unclaimed();
 }
 
+void __intel_iommu_note_map(struct dmar_domain *domain, u16 type, unsigned long ip,
+			    u64 iova, u64 pa, u64 size)
+{
+	struct device_domain_info *info;
+	unsigned long flags;
+	u32 bdf = KH_NO_BDF;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	list_for_each_entry(info, &domain->devices, link)
+		if (info->preserve)
+			bdf = KH_BDF(info->segment, info->bus, info->devfn);
+	spin_unlock_irqrestore(&domain->lock, flags);
+	if (bdf != KH_NO_BDF || domain->adopted || domain->keep_tables)
+		kram_record(type, bdf, ip, iova, pa, size);
+}
+
 static void record_unit(struct intel_iommu *iommu, struct kram_handover *h)
 {
 	struct kram_iommu_unit *unit;
@@ -806,5 +822,6 @@ bool intel_iommu_leave_running(void)
 		record_unit(iommu, h);
 		record_devices(iommu, h);
 	}
+	kram_inject_shutdown();
 	return h->nr_devices;
 }

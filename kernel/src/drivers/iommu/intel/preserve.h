@@ -6,6 +6,8 @@
 #ifndef _INTEL_IOMMU_PRESERVE_H_
 #define _INTEL_IOMMU_PRESERVE_H_
 
+#include <linux/kram.h>
+
 #ifdef CONFIG_KRAM
 void *intel_iommu_alloc_root(struct intel_iommu *iommu);
 void intel_iommu_free_root(struct intel_iommu *iommu, void *root);
@@ -22,6 +24,16 @@ void intel_iommu_before_disable(void);
 void intel_iommu_adopt_rest(void);
 void intel_iommu_adoption_settled(void);
 bool intel_iommu_leave_running(void);
+void __intel_iommu_note_map(struct dmar_domain *domain, u16 type, unsigned long ip,
+			    u64 iova, u64 pa, u64 size);
+
+/* A change of what a preserved device can reach: for the recorder. */
+static inline void intel_iommu_note_map(struct dmar_domain *domain, u16 type,
+					unsigned long ip, u64 iova, u64 pa, u64 size)
+{
+	if (unlikely(kram_recording))
+		__intel_iommu_note_map(domain, type, ip, iova, pa, size);
+}
 
 /* What preserve.c calls in iommu.c. */
 bool intel_iommu_owns(struct device *dev);
@@ -74,6 +86,11 @@ static inline void *intel_iommu_adopt_irt(struct intel_iommu *iommu, u64 regs,
 					  int order)
 {
 	return NULL;
+}
+
+static inline void intel_iommu_note_map(struct dmar_domain *domain, u16 type,
+					unsigned long ip, u64 iova, u64 pa, u64 size)
+{
 }
 
 static inline void intel_iommu_before_disable(void) { }

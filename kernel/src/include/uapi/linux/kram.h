@@ -126,6 +126,8 @@ struct kram_area_header {
 #define KRAM_FIXED_HANDOVER	0	/* 4 pages: struct kram_handover */
 #define KRAM_FIXED_HANDOVER_PAGES 4
 #define KRAM_FIXED_ROOT		8	/* + number of the IOMMU: its root table */
+#define KRAM_FIXED_RECORDER	24	/* 40 pages: struct kram_recorder, checks, events */
+#define KRAM_FIXED_RECORDER_PAGES 40
 
 /**
  * struct kram_iommu_unit - a DMA-remapping unit as the sealing kernel left it
@@ -233,6 +235,56 @@ struct kram_handover {
 	__u32	crc;
 	struct kram_iommu_unit unit[KRAM_MAX_UNITS];
 	struct kram_device device[KRAM_MAX_DEVICES];
+};
+
+#define KRAM_RECORDER_MAGIC	0x4345524d41524b48ULL	/* "HKRAMREC" */
+#define KRAM_RECORDER_VERSION	1	/* of what follows; does not touch adoption */
+#define KRAM_RECORDER_FIRST	0x3000	/* the first event, bytes from the header */
+#define KRAM_RECORDER_EVENTS	2368	/* of 64 bytes, up to the end of the pages */
+
+/**
+ * struct kram_recorder - events of two kernels, see <linux/kh_events.h>
+ * @magic: KRAM_RECORDER_MAGIC
+ * @version: KRAM_RECORDER_VERSION
+ * @header_size: bytes of this structure
+ * @run_id: names the upgrade
+ * @event_version: KH_EVENT_VERSION
+ * @event_size: bytes of an event
+ * @capacity: KRAM_RECORDER_EVENTS
+ * @reserved: zero
+ * @generation: of KRAM when it was armed
+ * @armed_tsc: everything since then is recorded
+ * @crc: of what lies before it
+ * @nr: events so far; those above @capacity are lost
+ * @sealed_tsc: the old kernel sealed KRAM, 0: it did not
+ * @adopted_tsc: the new kernel went on, 0: none did
+ * @stopped_tsc: recording was stopped, 0: it goes on
+ * @sealed_nr: @nr at @sealed_tsc
+ * @adopted_nr: @nr at @adopted_tsc
+ *
+ * Behind it lies a __u32 for each event: the CRC-32 of the event, begun with
+ * ~(its index) instead of ~0, 0: not written. The events begin at
+ * KRAM_RECORDER_FIRST.
+ */
+struct kram_recorder {
+	__u64	magic;
+	__u32	version;
+	__u32	header_size;
+	__u8	run_id[16];
+	__u32	event_version;
+	__u32	event_size;
+	__u32	capacity;
+	__u32	reserved;
+	__u64	generation;
+	__u64	armed_tsc;
+	__u32	crc;
+	__u32	nr;
+	__u64	sealed_tsc;
+	__u64	adopted_tsc;
+	__u64	stopped_tsc;
+	__u32	sealed_nr;
+	__u32	adopted_nr;
+	__u64	reserved2[3];
 };
 
 #endif /* __ASSEMBLY__ */

@@ -1,0 +1,1 @@
+../kernel/src/include/uapi/linux/kh_events.h

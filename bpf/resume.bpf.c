@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What watches while guests stand and wait for the new kernel. Raw tracepoints
+ * whose arguments are numbers: nothing is relocated, khctl does not read the
+ * kernel's BTF, no function is patched. So attaching takes milliseconds.
+ */
+#define KH_RING_BYTES (1 << 17)
+#include "common.h"
+
+struct raw {
+	__u64 arg[6];
+};
+
+/* segment, bus, devfn, offset, bytes, value */
+SEC("raw_tp/pci_config_write")
+int new_cfg_write(struct raw *ctx)
+{
+	__u32 bdf = KH_BDF(ctx->arg[0], ctx->arg[1], ctx->arg[2]);
+
+	if (!bpf_map_lookup_elem(&watched, &bdf))
+		return 0;
+	return EVENT(ctx, KH_EV_PCI_CFG_WRITE, bdf, 0, (__u32)ctx->arg[3], (__u32)ctx->arg[4],
+		     (__u32)ctx->arg[5]);
+}
+
+static __always_inline int page(struct raw *ctx, __u16 type)
+{
+	struct kh_event e;
+
+	fill(&e, type, KH_NO_BDF, 0);
+	e.arg[0] = ctx->arg[0];
+	e.arg[1] = (__u32)ctx->arg[1];
+	e.arg[2] = (__u8)ctx->arg[3] ? KH_PAGE_KRAM : KH_PAGE_BUDDY;
+	e.arg[3] = (__u32)ctx->arg[2];
+	e.caller = ctx->arg[4];
+	return send(ctx, &e);
+}
+
+/* physical address, order, kind, whether from KRAM, caller */
+SEC("raw_tp/iommu_page_alloc")
+int new_page_alloc(struct raw *ctx)
+{
+	return page(ctx, KH_EV_IOMMU_PAGE_ALLOC);
+}
+
+SEC("raw_tp/iommu_page_free")
+int new_page_free(struct raw *ctx)
+{
+	return page(ctx, KH_EV_IOMMU_PAGE_FREE);
+}
+
+/* vCPUs that have run, by their address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u8);
+} ran SEC(".maps");
+
+/* the vCPU */
+SEC("raw_tp/kvm_entry")
+int new_kvm_run(struct raw *ctx)
+{
+	__u64 key = ctx->arg[0];
+	__u8 one = 1;
+
+	if (bpf_map_lookup_elem(&ran, &key) ||
+	    bpf_map_update_elem(&ran, &key, &one, BPF_NOEXIST))
+		return 0;
+	return EVENT(ctx, KH_EV_KVM_RUN, KH_NO_BDF, 0);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "out.h"
+#include "pci.h"
+#include "state_io.h"
+#include "util.h"
+#include "watcher.h"
+
+#define JUMP_PAUSE_NS 1000000
+
+static void say_what_is_missing(struct watcher *w)
+{
+	const struct kh_probe *probe;
+	unsigned int n = instr_probes(w->in, &probe);
+	char names[KH_MAX_PROBES * 22];
+
+	if (instr_error(w->in)[0])
+		talk("instruments: %s", instr_error(w->in));
+	else if (instr_list(probe, n, KH_PROBE_MISSING, names, sizeof(names)))
+		talk("instruments: this kernel has nothing to attach these to: %s", names);
+	if (!instr_error(w->in)[0] && instr_list(probe, n, KH_PROBE_REFUSED, names, sizeof(names)))
+		talk("instruments: could not be attached: %s", names);
+}
+
+/* An earlier attempt to resume: what happened between the two was seen by nobody. */
+static bool was_here(const struct state *s, enum kh_side side, const struct kh_plan *plan)
+{
+	const struct kh_event *ev;
+	struct kh_events h;
+
+	return !events_get(s, side, &h, &ev, NULL) &&
+	       !memcmp(h.run_id, plan->run_id, sizeof(h.run_id));
+}
+
+void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
+		   const struct kh_plan *plan)
+{
+	bool again = was_here(s, side, plan);
+	char id[40] = "";
+
+	boot_id(id, sizeof(id));
+	if (events_begin(&w->out, s, side, plan->run_id, id))
+		return;
+	w->out.h.dropped = again;
+	/* In the new kernel nobody is there yet who could look at pins, and guests wait. */
+	w->in = instr_start(side == KH_OLD ? INSTR_OLD : INSTR_NEW, side == KH_OLD);
+	if (!w->in)
+		return;
+	say_what_is_missing(w);
+	watcher_drain(w);
+}
+
+/* A function and the bridges above it, whose path in sysfs is made of their names. */
+static int watch_all(struct instr *in, const char *bdf)
+{
+	char link[96], path[PATH_MAX], *name, *rest = path;
+	uint16_t segment;
+	uint8_t bus, devfn;
+	int rc = 0;
+
+	path_fmt(link, sizeof(link), "/sys/bus/pci/devices/%s", bdf);
+	if (!realpath(link, path))
+		return -errno;
+	while (!rc && (name = strtok_r(NULL, "/", &rest)))
+		if (!pci_parse(name, &segment, &bus, &devfn))
+			rc = instr_watch(in, name);
+	return rc;
+}
+
+void watcher_device(struct watcher *w, const char *bdf)
+{
+	if (w->in && watch_all(w->in, bdf))
+		w->out.h.dropped++;	/* its writes will not be seen */
+}
+
+void watcher_drain(struct watcher *w)
+{
+	if (w->in)
+		events_drain(&w->out, w->in);
+}
+
+void watcher_finish(struct watcher *w)
+{
+	if (w->in)
+		events_finish(&w->out, w->in);
+}
+
+static void *drain_on(void *ctx)
+{
+	const struct timespec pause = { .tv_nsec = JUMP_PAUSE_NS };
+	struct watcher *w = ctx;
+
+	while (!atomic_load(&w->end)) {
+		watcher_drain(w);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/*
+ * The kernel moves the caller of reboot(2) to the first CPU and stops the others
+ * last: a thread on one of these sees the devices being shut down.
+ */
+void watcher_to_the_end(struct watcher *w)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN), i;
+	pthread_attr_t attr;
+	cpu_set_t set;
+
+	if (!w->in || cpus < 2 || cpus > CPU_SETSIZE || pthread_attr_init(&attr))
+		return;
+	CPU_ZERO(&set);
+	for (i = 1; i < cpus; i++)
+		CPU_SET(i, &set);
+	atomic_store(&w->end, false);
+	w->running = !pthread_attr_setaffinity_np(&attr, sizeof(set), &set) &&
+		     !pthread_create(&w->thread, &attr, drain_on, w);
+	pthread_attr_destroy(&attr);
+}
+
+void watcher_back(struct watcher *w)
+{
+	if (!w->running)
+		return;
+	atomic_store(&w->end, true);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+}
+
+void watcher_stop(struct watcher *w)
+{
+	watcher_back(w);
+	instr_stop(w->in);
+	w->in = NULL;
+	if (w->out.s)
+		events_end(&w->out);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The instruments during an upgrade: attached, drained into the state area, pinned. */
+#ifndef KHCTL_WATCHER_H
+#define KHCTL_WATCHER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "instr.h"
+#include "state_events.h"
+
+/**
+ * struct watcher - all zero: it does nothing
+ * @in: NULL when there are no instruments
+ * @thread: drains while the kernel shuts down
+ * @running: whether there is that thread
+ * @end: tells it to stop
+ */
+struct watcher {
+	struct instr *in;
+	struct events_out out;
+	pthread_t thread;
+	bool running;
+	atomic_bool end;
+};
+
+/**
+ * watcher_start() - attach, and begin the section of @side
+ *
+ * Nothing of it is fatal: what is missing stands in the section, and makes claims unknown.
+ */
+void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
+		   const struct kh_plan *plan);
+
+/** watcher_device() - tell configuration writes to @bdf and the bridges above it, too */
+void watcher_device(struct watcher *w, const char *bdf);
+
+void watcher_drain(struct watcher *w);
+
+/** watcher_finish() - drain at the end of what counts */
+void watcher_finish(struct watcher *w);
+
+/** watcher_to_the_end() - go on draining until the CPUs are stopped. watcher_back(): that did not come. */
+void watcher_to_the_end(struct watcher *w);
+void watcher_back(struct watcher *w);
+
+void watcher_stop(struct watcher *w);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Writes to configuration space that reach the hardware.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM pci_config
+
+#if !defined(_TRACE_PCI_CONFIG_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_PCI_CONFIG_H
+
+#include <linux/tracepoint.h>
+
+DECLARE_TRACE(pci_config_write,
+	      TP_PROTO(unsigned int segment, unsigned int bus,
+		       unsigned int devfn, int offset, int bytes, u32 value),
+	      TP_ARGS(segment, bus, devfn, offset, bytes, value));
+
+#endif /* _TRACE_PCI_CONFIG_H */
+
+/* This part must be outside protection */
+#include <trace/define_trace.h>

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Any bytes as a bundle, and as each of the parts that a bundle holds. A
+ * checksum keeps a fuzzer out of all that lies behind it, so the harness makes
+ * them right where the first byte of its input says so.
+ *
+ * What comes from bytes whose checksums were not mended must not pass.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include "lib/claims.h"
+#include "lib/evidence.h"
+
+#define MEND_BUNDLE	1
+#define MEND_PARTS	2
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void mend_manifest(char *p, size_t size)
+{
+	struct kh_manifest *h = (void *)p;
+
+	if (size < sizeof(*h))
+		return;
+	h->magic = KH_MANIFEST_MAGIC;
+	h->version = KH_MANIFEST_VERSION;
+	h->header_size = sizeof(*h);
+	h->size = size;
+	h->hash = kh_hash(h + 1, size - sizeof(*h));
+	h->crc = kh_crc(h, offsetof(struct kh_manifest, crc));
+}
+
+static void mend_recorder(char *p, size_t size)
+{
+	struct kram_recorder *r = (void *)p;
+
+	if (size < sizeof(*r))
+		return;
+	r->magic = KRAM_RECORDER_MAGIC;
+	r->version = KRAM_RECORDER_VERSION;
+	r->header_size = sizeof(*r);
+	r->crc = crc32(0, (const void *)r, offsetof(struct kram_recorder, crc));
+}
+
+static void mend_handover(char *p, size_t size)
+{
+	struct kram_handover *h = (void *)p;
+
+	if (size != sizeof(*h))
+		return;
+	h->crc = 0;
+	h->crc = crc32(0, (const void *)h, sizeof(*h));
+}
+
+static void mend_parts(char *buf, size_t size)
+{
+	struct kh_bundle b;
+	unsigned int i;
+
+	memcpy(&b, buf, sizeof(b));
+	for (i = 0; i < KH_NR_SECTIONS; i++) {
+		uint64_t off = b.section[i].offset, n = b.section[i].size;
+
+		if (off % 8 || off < sizeof(b) || off > size || n > size - off)
+			continue;
+		if (i >= KH_SEC_MANIFEST_OLD && i <= KH_SEC_MANIFEST_NOW)
+			mend_manifest(buf + off, n);
+		else if (i == KH_SEC_RECORDER)
+			mend_recorder(buf + off, n);
+		else if (i == KH_SEC_HANDOVER)
+			mend_handover(buf + off, n);
+	}
+}
+
+static void mend_bundle(char *buf, size_t size)
+{
+	struct kh_bundle *b = (void *)buf;
+
+	b->magic = KH_BUNDLE_MAGIC;
+	b->version = KH_BUNDLE_VERSION;
+	b->header_size = sizeof(*b);
+	b->size = size;
+	b->hash = kh_hash(b + 1, size - sizeof(*b));
+	b->crc = kh_crc(b, offsetof(struct kh_bundle, crc));
+}
+
+static void as_bundle(char *buf, size_t size, uint8_t how, struct claims *c)
+{
+	struct kh_err e = { 0 };
+	struct evidence ev;
+
+	if (size >= sizeof(struct kh_bundle)) {
+		if (how & MEND_PARTS)
+			mend_parts(buf, size);
+		if (how & MEND_BUNDLE)
+			mend_bundle(buf, size);
+	}
+	if (!evidence_parse(&ev, buf, size, &e)) {
+		claims_make(c, &ev);
+		claims_verdict(c);
+	} else if (!e.rc || !e.msg[0]) {
+		abort();	/* refused without a reason */
+	}
+	evidence_free(&ev);
+}
+
+static void as_parts(char *buf, size_t size, uint8_t how)
+{
+	struct kh_err e = { 0 };
+	struct recorder r;
+	struct man m;
+	uint32_t i;
+	uint64_t sum = 0;
+
+	if (how & MEND_PARTS)
+		mend_manifest(buf, size);
+	if (!manifest_read(&m, buf, size, &e))
+		for (i = 0; i < m.h->nr_pages; i++)
+			sum += m.page[i].pa;
+	memset(&e, 0, sizeof(e));
+	if (!recorder_read(&r, buf, size, &e) && (r.broken > r.n || r.n > KRAM_RECORDER_EVENTS))
+		abort();
+	__asm__ __volatile__("" : : "r"(sum));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct claims *c;
+	char *buf;
+
+	if (!c)
+		c = calloc(1, sizeof(*c));
+	if (!size || !c)
+		return 0;
+	/* A copy of just that size, aligned as memory from malloc() is. */
+	buf = malloc(size);
+	if (!buf)
+		return 0;
+	memcpy(buf, data + 1, size - 1);
+	as_parts(buf, size - 1, data[0]);
+	memcpy(buf, data + 1, size - 1);
+	as_bundle(buf, size - 1, data[0], c);
+	free(buf);
+	return 0;
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the instruments saw, in the state area, and what claims make of it. */
+#include "unit.h"
+#include "lib/claims_instr.h"
+#include "lib/events.h"
+#include "lib/state_events.h"
+
+#define BDF KH_BDF(0, 1, 0)
+#define STOP 1000
+#define JUMP 2000
+#define START 3000
+#define RUN 4000
+
+static const uint8_t run_id[16] = { 1, 2, 3 };
+static char *area;
+static struct state state;
+static struct kh_plan *plan;
+
+static int setup(void **ctx)
+{
+	(void)ctx;
+	area = calloc(1, KH_AREA_MIN);
+	assert_int_equal(state_format(area, KH_AREA_MIN, 0x140000000ULL), 0);
+	assert_int_equal(state_attach(&state, area, KH_AREA_MIN, NULL), 0);
+	state.writable = true;
+	plan = plan_new();
+	memcpy(plan->run_id, run_id, sizeof(run_id));
+	strcpy(plan->old_boot_id, "old-boot");
+	strcpy(plan->new_boot_id, "new-boot");
+	plan->tsc_hz = 1000000000;
+	plan->mark[KH_MARK_JUMP] = JUMP;
+	plan->mark[KH_MARK_RUN] = RUN;
+	plan->nr_vms = 1;
+	plan->vm[0].stop_tsc = STOP;
+	plan->vm[0].start_tsc = START;
+	plan->vm[0].run_tsc = RUN;
+	plan->vm[0].nr_devs = 1;
+	strcpy(plan->vm[0].dev[0].bdf, "0000:01:00.0");
+	plan->vm[0].dev[0].msix_ctrl = 0x8004;
+	plan->vm[0].dev[0].msix_pos = 0xa0;
+	return 0;
+}
+
+static int teardown(void **ctx)
+{
+	(void)ctx;
+	free(plan);
+	free(area);
+	return 0;
+}
+
+/* A section as khctl would leave it, with one event. */
+static void write_side(enum kh_side side, const struct kh_event *ev,
+		       void (*spoil)(struct events_out *out))
+{
+	struct events_out out;
+
+	assert_int_equal(events_begin(&out, &state, side, run_id, side == KH_OLD ? "old-boot" : "new-boot"), 0);
+	out.h.nr_probes = 2;
+	strcpy(out.h.probe[0].name, "pci_flr");
+	strcpy(out.h.probe[1].name, "kvm_first_run");
+	out.h.probe[0].state = KH_PROBE_ATTACHED;
+	out.h.probe[1].state = side == KH_OLD ? KH_PROBE_UNUSED : KH_PROBE_ATTACHED;
+	out.h.attached_tsc = side == KH_OLD ? STOP - 10 : START - 10;
+	out.h.drained_tsc = side == KH_OLD ? JUMP : RUN;
+	if (ev)
+		events_put(&out, ev);
+	if (spoil)
+		spoil(&out);
+	events_sync(&out);
+	events_end(&out);
+}
+
+static enum verdict verdict_of(const char *id, const char *subject)
+{
+	struct claims *c = calloc(1, sizeof(*c));
+	enum verdict v = 99;
+	unsigned int i;
+
+	const void *section[] = { events_section(&state, KH_OLD), events_section(&state, KH_NEW) };
+
+	claims_instr(c, section, plan);
+	for (i = 0; i < c->n; i++)
+		if (!strcmp(c->claim[i].id, id) && !strcmp(c->claim[i].subject, subject))
+			v = c->claim[i].verdict;
+	free(c);
+	return v;
+}
+
+#define expect(id, subject, v) assert_int_equal(verdict_of(id, subject), v)
+
+static void expect_all(enum verdict old_side, enum verdict new_side, enum verdict rest)
+{
+	expect("instruments", "old kernel", old_side);
+	expect("instruments", "new kernel", new_side);
+	expect("untouched", "0000:01:00.0", rest);
+	expect("iommu-untouched", "", rest);
+}
+
+static struct kh_event event(unsigned int type, uint64_t tsc, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	struct kh_event ev = { .tsc = tsc, .type = type, .version = KH_EVENT_VERSION,
+			       .source = KH_SRC_BPF, .bdf = BDF, .arg = { a0, a1, a2 } };
+	return ev;
+}
+
+static void test_good(void **ctx)
+{
+	(void)ctx;
+	write_side(KH_OLD, NULL, NULL);
+	write_side(KH_NEW, NULL, NULL);
+	expect_all(HOLDS, HOLDS, HOLDS);
+}
+
+static void test_nothing_recorded(void **ctx)
+{
+	(void)ctx;
+	expect_all(UNKNOWN, UNKNOWN, UNKNOWN);
+	write_side(KH_OLD, NULL, NULL);
+	expect_all(HOLDS, UNKNOWN, UNKNOWN);
+}
+
+static void missing(struct events_out *out)
+{
+	out->h.probe[0].state = KH_PROBE_MISSING;
+}
+
+static void refused(struct events_out *out)
+{
+	out->h.probe[0].state = KH_PROBE_REFUSED;
+}
+
+static void lost(struct events_out *out)
+{
+	out->h.lost = 1;
+}
+
+static void dropped(struct events_out *out)
+{
+	out->h.dropped = 1;
+}
+
+static void late(struct events_out *out)
+{
+	out->h.attached_tsc = START + 1;
+}
+
+static void unread(struct events_out *out)
+{
+	out->h.drained_tsc = STOP;
+}
+
+static void failed(struct events_out *out)
+{
+	strcpy(out->h.error, "the kernel has no BTF");
+}
+
+static void other_run(struct events_out *out)
+{
+	out->h.run_id[0] ^= 1;
+}
+
+static void other_boot(struct events_out *out)
+{
+	out->h.boot_id[0] ^= 1;
+}
+
+static void empty(struct events_out *out)
+{
+	out->h.nr_probes = 0;
+}
+
+static void test_incomplete(void **ctx)
+{
+	static void (* const spoil[])(struct events_out *) = {
+		missing, refused, lost, dropped, late, unread, failed, other_run, other_boot, empty,
+	};
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
+		write_side(KH_OLD, NULL, spoil[i]);
+		write_side(KH_NEW, NULL, NULL);
+		expect_all(UNKNOWN, HOLDS, UNKNOWN);
+		write_side(KH_OLD, NULL, NULL);
+		write_side(KH_NEW, NULL, spoil[i]);
+		expect_all(HOLDS, UNKNOWN, UNKNOWN);
+	}
+}
+
+static void test_touched(void **ctx)
+{
+	const struct kh_event bad[] = {
+		event(KH_EV_PCI_RESET, STOP, KH_RESET_FLR, 0, 0),
+		event(KH_EV_PCI_MASTER, STOP, 0, 0, 0),
+		event(KH_EV_PCI_POWER, STOP, 3, 0, 0),
+		event(KH_EV_PCI_DISABLE, STOP, 0, 0, 0),
+		event(KH_EV_VFIO_DISABLE, STOP, 0, 0, 0),
+		event(KH_EV_PCI_CFG_WRITE, STOP, 0x10, 4, 0),
+		event(KH_EV_PCI_CFG_WRITE, STOP, 0xa2, 2, 0),	/* MSI-X was on */
+	};
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_side(KH_OLD, &bad[i], NULL);
+		write_side(KH_NEW, NULL, NULL);
+		expect("untouched", "0000:01:00.0", VIOLATED);
+		expect("iommu-untouched", "", HOLDS);
+		/* Also when not all was seen. */
+		write_side(KH_OLD, &bad[i], lost);
+		expect("untouched", "0000:01:00.0", VIOLATED);
+	}
+}
+
+static void test_harmless(void **ctx)
+{
+	struct kh_event ok[] = {
+		event(KH_EV_PCI_RESET, STOP - 1, KH_RESET_FLR, 0, 0),	/* before the pause */
+		event(KH_EV_PCI_RESET, RUN + 1, KH_RESET_FLR, 0, 0),	/* the guest's own affair */
+		event(KH_EV_PCI_MASTER, STOP, 1, 0, 0),
+		event(KH_EV_PCI_POWER, STOP, 0, 0, 0),
+		event(KH_EV_PCI_RESET, STOP, KH_RESET_BUS, 2, 5),	/* other buses */
+		event(KH_EV_PCI_CFG_WRITE, STOP, 0x10, 4, 0),		/* another function */
+	};
+	unsigned int i;
+
+	(void)ctx;
+	ok[5].bdf = BDF + 1;
+	for (i = 0; i < sizeof(ok) / sizeof(ok[0]); i++) {
+		write_side(KH_OLD, &ok[i], NULL);
+		write_side(KH_NEW, NULL, NULL);
+		expect("untouched", "0000:01:00.0", HOLDS);
+	}
+}
+
+static void test_bus_reset(void **ctx)
+{
+	struct kh_event ev = event(KH_EV_PCI_RESET, STOP, KH_RESET_BUS, 1, 1);
+
+	(void)ctx;
+	ev.bdf = KH_BDF(0, 0, 0x20);
+	write_side(KH_OLD, NULL, NULL);
+	write_side(KH_NEW, &ev, NULL);
+	expect("untouched", "0000:01:00.0", VIOLATED);
+
+	/* By hand, at the bridge above. */
+	ev = event(KH_EV_PCI_CFG_WRITE, STOP, 0x3e, 2, 0x43);
+	ev.bdf = KH_BDF(0, 0, 0x20);
+	write_side(KH_NEW, &ev, NULL);
+	expect("untouched", "0000:01:00.0", VIOLATED);
+	ev.arg[2] = 3;
+	write_side(KH_NEW, &ev, NULL);
+	expect("untouched", "0000:01:00.0", HOLDS);
+	ev = event(KH_EV_PCI_CFG_WRITE, STOP, 0x3c, 4, 0x430000);
+	ev.bdf = KH_BDF(0, 0, 0x20);
+	write_side(KH_NEW, &ev, NULL);
+	expect("untouched", "0000:01:00.0", VIOLATED);
+}
+
+static void test_iommu(void **ctx)
+{
+	struct kh_event bad[] = {
+		event(KH_EV_IOMMU_TRANSLATION, STOP, 0, 0, 0), event(KH_EV_IOMMU_ROOT, STOP, 0, 0, 0),
+		event(KH_EV_IRQ_REMAP, STOP, 0, 0, 0), event(KH_EV_IOMMU_FAULT, STOP, 0, 0, 0),
+		event(KH_EV_IOMMU_UNMAP, STOP, 0, 0, 4096),
+	};
+	unsigned int i;
+
+	(void)ctx;
+	plan->vm[0].dev[0].map.did = 7;
+	bad[4].arg[3] = 7;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_side(KH_OLD, NULL, NULL);
+		write_side(KH_NEW, &bad[i], NULL);
+		expect("iommu-untouched", "", VIOLATED);
+		expect("untouched", "0000:01:00.0", HOLDS);
+	}
+	/* Another device's mapping. */
+	bad[4].arg[3] = 8;
+	write_side(KH_NEW, &bad[4], NULL);
+	expect("iommu-untouched", "", HOLDS);
+}
+
+static void test_too_many(void **ctx)
+{
+	struct kh_event ev = event(KH_EV_IOMMU_FLUSH, STOP, 0, 0, 0);
+	struct events_out out;
+	const struct kh_event *got;
+	struct kh_events h;
+	unsigned int i, room = (KH_EVENTS_ROOM - KH_EVENTS_FIRST) / sizeof(ev);
+
+	(void)ctx;
+	assert_int_equal(events_begin(&out, &state, KH_OLD, run_id, "old-boot"), 0);
+	for (i = 0; i < room + 3; i++)
+		events_put(&out, &ev);
+	events_sync(&out);
+	events_end(&out);
+	assert_int_equal(events_get(&state, KH_OLD, &h, &got, NULL), 0);
+	assert_int_equal(h.nr_events, room);
+	assert_int_equal(h.dropped, 3);
+	/* The neighbours are what they were. */
+	assert_int_equal(events_get(&state, KH_NEW, &h, &got, NULL), -ENOENT);
+}
+
+/* Each byte that counts, changed: an error or what was there before, never something else. */
+static void test_damage(void **ctx)
+{
+	const struct kh_event ev = event(KH_EV_PCI_RESET, STOP, KH_RESET_FLR, 0, 0);
+	char *base = area + KH_EVENTS_OFFSET(KH_OLD);
+	const struct kh_event *got;
+	struct kh_events h;
+	unsigned int i;
+	int rc;
+
+	(void)ctx;
+	write_side(KH_OLD, &ev, NULL);
+	for (i = 0; i < sizeof(ev); i++) {
+		base[KH_EVENTS_FIRST + i] ^= 1;
+		assert_int_equal(events_get(&state, KH_OLD, &h, &got, NULL), -EBADMSG);
+		base[KH_EVENTS_FIRST + i] ^= 1;
+	}
+	for (i = 0; i < sizeof(h); i++) {
+		base[KH_EVENTS_HEADER(0) + i] ^= 0x10;
+		rc = events_get(&state, KH_OLD, &h, &got, NULL);
+		base[KH_EVENTS_HEADER(0) + i] ^= 0x10;
+		/* The other header is the one that events_begin() wrote. */
+		assert_true(rc || !h.nr_events);
+	}
+	write_side(KH_NEW, NULL, NULL);
+	base[KH_EVENTS_FIRST] ^= 1;
+	expect_all(UNKNOWN, HOLDS, UNKNOWN);
+}
+
+static void test_text(void **ctx)
+{
+	const struct kh_event ev = event(KH_EV_PCI_RESET, 5, KH_RESET_BUS, 1, 2);
+	const struct kh_event odd = { .type = 60000, .source = 200, .bdf = KH_NO_BDF };
+	char line[400];
+
+	(void)ctx;
+	assert_string_equal(event_text(&ev, line, sizeof(line)),
+			    "5\t0\t0\tpci-reset\t0000:01:00.0\thow=bus\tfirst_bus=1\tlast_bus=2");
+	assert_string_equal(event_text(&odd, line, sizeof(line)), "0\t0\t0\tunknown");
+	assert_int_equal(strlen(event_text(&ev, line, 20)), 19);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_recorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_touched, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_harmless, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bus_reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_iommu, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The judge: evidence of a good upgrade, with one thing wrong at a time. */
+#include <unistd.h>
+#include "unit.h"
+#include "sample.h"
+
+static struct evidence ev;
+static struct claims *c;
+
+static int setup(void **ctx)
+{
+	(void)ctx;
+	sample_make(&ev);
+	c = calloc(1, sizeof(*c));
+	return 0;
+}
+
+static int teardown(void **ctx)
+{
+	(void)ctx;
+	evidence_free(&ev);
+	free(c);
+	return 0;
+}
+
+static enum verdict judge_it(void)
+{
+	struct kh_err e = { 0 };
+
+	if (evidence_index(&ev, &e))
+		claims_none(c, e.msg);
+	else
+		claims_make(c, &ev);
+	return claims_verdict(c);
+}
+
+static const struct claim *get(const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n; i++)
+		if (!strcmp(c->claim[i].id, id) && c->claim[i].verdict != HOLDS)
+			return &c->claim[i];
+	for (i = 0; i < c->n; i++)
+		if (!strcmp(c->claim[i].id, id))
+			return &c->claim[i];
+	fail_msg("no claim %s", id);
+	return NULL;
+}
+
+static void expect(const char *id, enum verdict want)
+{
+	enum verdict all = judge_it();
+	const struct claim *n = get(id);
+
+	if (n->verdict != want)
+		fail_msg("%s is %s: %s", id, claim_name(n->verdict), n->evidence);
+	assert_int_equal(all, want);
+}
+
+static void good_passes(void **ctx)
+{
+	unsigned int i;
+
+	(void)ctx;
+	judge_it();
+	for (i = 0; i < c->n; i++)
+		if (c->claim[i].verdict != HOLDS)
+			fail_msg("%s: %s", c->claim[i].id, c->claim[i].evidence);
+	assert_int_equal(claims_verdict(c), HOLDS);
+	assert_int_equal(verdict_exit(HOLDS), 0);
+	assert_int_equal(verdict_exit(VIOLATED), 1);
+	assert_int_equal(verdict_exit(UNKNOWN), 5);
+}
+
+/* Events: each once in the old kernel and once in the new one. */
+static struct {
+	const char *id;
+	uint16_t type;
+	uint32_t bdf;
+	uint64_t arg[4];
+	int only_old;
+} events[] = {
+	{ "translation-on", KH_EV_IOMMU_TRANSLATION, KH_NO_BDF, { 0, 0 }, 0 },
+	{ "remapping-on", KH_EV_IRQ_REMAP, KH_NO_BDF, { 0, 0 }, 0 },
+	{ "root-pointer", KH_EV_IOMMU_ROOT, KH_NO_BDF, { 0x1000, 0 }, 0 },
+	{ "context-entry", KH_EV_IOMMU_CONTEXT, BDF_NUMBER, { 0 }, 0 },
+	{ "mappings", KH_EV_IOMMU_MAP, BDF_NUMBER, { 0x1000, 0x2000, 0x1000 }, 0 },
+	{ "mappings", KH_EV_IOMMU_UNMAP, BDF_NUMBER, { 0x1000, 0, 0x1000 }, 0 },
+	{ "no-dma-fault", KH_EV_IOMMU_FAULT, KH_NO_BDF, { 0, 6 }, 0 },
+	{ "no-reset", KH_EV_PCI_RESET, BDF_NUMBER, { KH_RESET_FLR }, 0 },
+	{ "no-reset", KH_EV_PCI_RESET, BDF_NUMBER, { KH_RESET_PM }, 0 },
+	{ "no-reset", KH_EV_PCI_RESET, KH_BDF(0, 0, 8), { KH_RESET_BUS, 1, 1 }, 0 },
+	{ "bus-master", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 4, 2, 0x402 }, 0 },
+	{ "decode", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 4, 2, 0x404 }, 0 },
+	{ "decode", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 4, 4, 0x404 }, 0 },
+	{ "msix-enable", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 0xa2, 2, 0x4 }, 0 },
+	{ "msix-enable", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 0xa0, 4, 0x40011 }, 0 },
+	{ "power-state", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 0xcc, 2, 3 }, 0 },
+	{ "bars", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 0x10, 4, 0xfe000000 }, 0 },
+	{ "config-writes", KH_EV_PCI_CFG_WRITE, BDF_NUMBER, { 0x0d, 1, 0 }, 0 },
+	{ "pages-not-allocated", KH_EV_IOMMU_PAGE_ALLOC, KH_NO_BDF, { 0x5000, 0, KH_PAGE_BUDDY }, 0 },
+	{ "pages-not-allocated", KH_EV_IOMMU_PAGE_FREE, KH_NO_BDF, { TABLE, 0, KH_PAGE_BUDDY }, 0 },
+	{ "kram-balance", KH_EV_IOMMU_PAGE_ALLOC, KH_NO_BDF, { TABLE, 2, KH_PAGE_KRAM }, 0 },
+	{ "interrupts", KH_EV_IRTE, BDF_NUMBER, { 5, 1, 2, 0 }, 1 },
+};
+
+static unsigned int which;
+
+static void put_event(struct kram_recorder *r)
+{
+	sample_event(r, r->adopted_tsc ? STOP + 200 : STOP + 40, events[which].type,
+		     events[which].bdf, events[which].arg[0], events[which].arg[1],
+		     events[which].arg[2], events[which].arg[3]);
+}
+
+static void each_event_violates(void **ctx)
+{
+	const struct kh_plan *p = ev.blob[KH_SEC_PLAN].data;
+	int side;
+
+	(void)ctx;
+	for (which = 0; which < sizeof(events) / sizeof(events[0]); which++)
+		for (side = 0; side < (events[which].only_old ? 1 : 2); side++) {
+			sample_put(&ev, KH_SEC_RECORDER,
+				   sample_recorder(p, side ? NULL : put_event,
+						   side ? put_event : NULL), RECORDER_BYTES);
+			expect(events[which].id, VIOLATED);
+			/* The balance is a sum: no one event is the culprit. */
+			if (strcmp(events[which].id, "kram-balance"))
+				assert_string_equal(get(events[which].id)->kernel,
+						    side ? "new" : "old");
+		}
+}
+
+static void put_after(struct kram_recorder *r)
+{
+	/* What the guest does once it runs is its own business. */
+	sample_event(r, RUN + 10, KH_EV_PCI_CFG_WRITE, BDF_NUMBER, 4, 2, 0, 0);
+	/* Another device's IRTE, and its interrupts set up anew. */
+	sample_event(r, STOP + 300, KH_EV_IRTE, KH_BDF(0, 2, 0), 9, 1, 2, 0);
+	sample_event(r, STOP + 300, KH_EV_IRTE, BDF_NUMBER, 5, 1, 2, 0);
+	sample_event(r, STOP + 300, KH_EV_PCI_CFG_WRITE, BDF_NUMBER, 4, 2, 0x406, 0);
+}
+
+static void harmless_events_pass(void **ctx)
+{
+	(void)ctx;
+	sample_put(&ev, KH_SEC_RECORDER, sample_recorder(ev.blob[KH_SEC_PLAN].data, NULL, put_after),
+		   RECORDER_BYTES);
+	assert_int_equal(judge_it(), HOLDS);
+}
+
+static struct kram_recorder *rec(void)
+{
+	return ev.blob[KH_SEC_RECORDER].data;
+}
+
+static void gaps_are_unknown(void **ctx)
+{
+	const struct kh_plan *p = ev.blob[KH_SEC_PLAN].data;
+
+	(void)ctx;
+	rec()->nr = KRAM_RECORDER_EVENTS + 3;
+	expect("recorder-whole", UNKNOWN);
+	assert_int_equal(get("bus-master")->verdict, UNKNOWN);
+	sample_put(&ev, KH_SEC_RECORDER, sample_recorder(p, NULL, NULL), RECORDER_BYTES);
+	((struct kh_event *)((char *)rec() + KRAM_RECORDER_FIRST))[2].arg[0] ^= 1;
+	expect("recorder-whole", UNKNOWN);
+	sample_put(&ev, KH_SEC_RECORDER, sample_recorder(p, NULL, NULL), RECORDER_BYTES);
+	rec()->adopted_tsc = 0;
+	expect("recorder-whole", UNKNOWN);
+	sample_put(&ev, KH_SEC_RECORDER, sample_recorder(p, NULL, NULL), RECORDER_BYTES);
+	rec()->run_id[0] ^= 1;		/* and its checksum with it */
+	expect("recorder-whole", UNKNOWN);
+	sample_put(&ev, KH_SEC_RECORDER, NULL, 0);
+	expect("recorder-whole", UNKNOWN);
+}
+
+static struct sample_manifest *man(enum kh_section sec)
+{
+	return ev.blob[sec].data;
+}
+
+static void manifests(void **ctx)
+{
+	(void)ctx;
+	man(KH_SEC_MANIFEST_OLD)->page[2].hash ^= 1;
+	expect("manifest", VIOLATED);
+	sample_seal_manifest(man(KH_SEC_MANIFEST_OLD));
+	expect("mappings", VIOLATED);
+	man(KH_SEC_MANIFEST_OLD)->page[2].hash ^= 1;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_OLD));
+	assert_int_equal(judge_it(), HOLDS);
+	man(KH_SEC_MANIFEST_NEW)->unit.fsts = 2;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_NEW));
+	expect("no-dma-fault", VIOLATED);
+	man(KH_SEC_MANIFEST_NEW)->unit.fsts = 0;
+	man(KH_SEC_MANIFEST_NEW)->dev.cfg[4] = 2;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_NEW));
+	expect("bus-master", VIOLATED);
+	man(KH_SEC_MANIFEST_NEW)->dev.cfg[4] = 6;
+	man(KH_SEC_MANIFEST_NEW)->h.missing = KH_MISSING_REGS;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_NEW));
+	expect("manifest", UNKNOWN);
+	assert_int_equal(get("translation-on")->verdict, UNKNOWN);
+	man(KH_SEC_MANIFEST_NEW)->h.missing = KH_MISSING_IRT;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_NEW));
+	assert_int_equal(judge_it(), HOLDS);
+	man(KH_SEC_MANIFEST_OLD)->h.missing = KH_MISSING_IRT;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_OLD));
+	expect("manifest", UNKNOWN);
+	assert_int_equal(get("interrupts")->verdict, UNKNOWN);
+	man(KH_SEC_MANIFEST_OLD)->h.missing = 0;
+	sample_seal_manifest(man(KH_SEC_MANIFEST_OLD));
+	man(KH_SEC_MANIFEST_NEW)->h.missing = 0;
+	man(KH_SEC_MANIFEST_NEW)->h.version++;
+	expect("manifest", UNKNOWN);
+	sample_put(&ev, KH_SEC_MANIFEST_OLD, NULL, 0);
+	expect("manifest", UNKNOWN);
+}
+
+static void programs(void **ctx)
+{
+	struct kh_events *h;
+	int i;
+
+	(void)ctx;
+	for (i = 0; i < 2; i++) {
+		h = (void *)((char *)ev.blob[KH_SEC_EVENTS_NEW].data + KH_EVENTS_HEADER(i));
+		h->probe[0].state = KH_PROBE_MISSING;
+		h->crc = kh_crc(h, offsetof(struct kh_events, crc));
+	}
+	expect("instruments", UNKNOWN);
+	sample_put(&ev, KH_SEC_EVENTS_NEW, NULL, 0);
+	expect("instruments", UNKNOWN);
+}
+
+static struct kh_host *host(void)
+{
+	return ev.blob[KH_SEC_HOST].data;
+}
+
+static void the_host(void **ctx)
+{
+	static const char ram[] = SAMPLE_IOMEM "120001000-120001fff : System RAM\n";
+	static const char blind[] = "00000000-00000000 : System RAM\n";
+
+	(void)ctx;
+	host()->pages_bad = 1;
+	expect("pages-not-allocated", VIOLATED);
+	host()->pages_bad = 0;
+	host()->pages_error = 2;
+	expect("pages-not-allocated", UNKNOWN);
+	host()->pages_error = 0;
+	sample_put(&ev, KH_SEC_IOMEM, strdup(ram), sizeof(ram));
+	expect("guest-ram", VIOLATED);
+	sample_put(&ev, KH_SEC_IOMEM, strdup(blind), sizeof(blind));
+	expect("guest-ram", UNKNOWN);
+	sample_put(&ev, KH_SEC_IOMEM, strdup(SAMPLE_IOMEM), sizeof(SAMPLE_IOMEM));
+	sample_put(&ev, KH_SEC_KLOG, strdup("vfio-pci " BDF ": resetting\n"),
+		   sizeof("vfio-pci " BDF ": resetting\n"));
+	expect("no-reset", VIOLATED);
+	sample_put(&ev, KH_SEC_KLOG, strdup(""), 1);
+	host()->klog_error = 61;
+	expect("no-reset", UNKNOWN);
+	host()->klog_error = 0;
+	strcpy(host()->boot_id, "cccccccc-0000-0000-0000-000000000003");
+	expect("kernel-changed", UNKNOWN);
+	assert_int_equal(get("mappings")->verdict, UNKNOWN);
+	strcpy(host()->boot_id, OLD_BOOT);
+	expect("kernel-changed", VIOLATED);
+}
+
+static void bundles(void **ctx)
+{
+	char path[] = "/tmp/khctl-bundle.XXXXXX", *data;
+	struct kh_err e = { 0 };
+	struct evidence got;
+	size_t size, i;
+	FILE *f;
+
+	(void)ctx;
+	close(mkstemp(path));
+	assert_int_equal(evidence_save(&ev, path, &e), 0);
+	assert_int_equal(evidence_load(&got, path, &e), 0);
+	claims_make(c, &got);
+	assert_int_equal(claims_verdict(c), HOLDS);
+	evidence_free(&got);
+
+	f = fopen(path, "rb");
+	fseek(f, 0, SEEK_END);
+	size = ftell(f);
+	data = malloc(size);
+	rewind(f);
+	assert_int_equal(fread(data, 1, size, f), size);
+	fclose(f);
+	unlink(path);
+	for (i = 0; i < size; i += i < 4096 ? 1 : 997) {
+		memset(&e, 0, sizeof(e));
+		data[i] ^= 0x20;
+		assert_true(evidence_parse(&got, data, size, &e));
+		evidence_free(&got);
+		data[i] ^= 0x20;
+		assert_int_equal(evidence_parse(&got, data, i, &e), -EBADMSG);
+		evidence_free(&got);
+	}
+	((struct kh_bundle *)data)->version++;
+	assert_int_equal(evidence_parse(&got, data, size, NULL), -EPROTONOSUPPORT);
+	evidence_free(&got);
+	free(data);
+	memset(&e, 0, sizeof(e));
+	assert_int_equal(evidence_load(&got, "/dev/null", &e), -EINVAL);
+	evidence_free(&got);
+	assert_int_equal(evidence_load(&got, "/nonexistent", NULL), -ENOENT);
+	evidence_free(&got);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(good_passes, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_event_violates, setup, teardown),
+		cmocka_unit_test_setup_teardown(harmless_events_pass, setup, teardown),
+		cmocka_unit_test_setup_teardown(gaps_are_unknown, setup, teardown),
+		cmocka_unit_test_setup_teardown(manifests, setup, teardown),
+		cmocka_unit_test_setup_teardown(programs, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(bundles, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
