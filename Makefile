@@ -15,7 +15,7 @@ endif
 CC := gcc
 
 # One file per folder: khctl and its unit tests, the scenarios and the guests' load.
-include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/vm/vm.mk)
+include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/vm/vm.mk tools/bench/bench.mk)
 
 .PHONY: help
 help:
@@ -25,6 +25,8 @@ help:
 	@echo "make check-patches  kernel/ and qemu-patches/ apply, pass checkpatch, export to the same bytes"
 	@echo "                    (BUILD_EACH=1: and every patch builds)"
 	@echo "make check-vm       scenarios in the lab"
+	@echo "make bench          the blackout in virtual time, ours and the stock ways, with a report in build/bench/"
+	@echo "make profile        where the time of one upgrade goes, function by function"
 	@echo "make lab            a prompt in L1, with a guest running"
 	@echo "make all            install what is missing, fetch, build; the others do so by themselves"
 	@echo "make clean          remove build/ (downloads stay in the cache)"
@@ -55,9 +57,9 @@ build/guest/initrd.gz: tools/guest-image tests/vm/guest/init build/guest/bin/khl
 	@echo "  GUEST    $@"
 	$(Q)tools/guest-image build tests/vm/guest/init build/guest/bin/khload
 
-L1_INPUTS = $(wildcard build/boot/bzImage-* build/bin/qemu-* tools/lab/l1-*)
+L1_INPUTS = $(wildcard build/boot/bzImage-* build/bin/qemu-* tools/lab/l1-*) tools/bench/l1-stock
 
-build/img/l1.img: tools/l1-image build/guest/initrd.gz build/ctl/khctl build/ctl/khctl-unchecked $(L1_INPUTS)
+build/img/l1.img: tools/l1-image build/guest/initrd.gz build/ctl/khctl build/ctl/khctl-unchecked $(BENCH_BIN) build/bench/initrd-plain $(L1_INPUTS)
 	@echo "  L1       $@"
 	$(Q)tools/l1-image build
 

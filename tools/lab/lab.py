@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("KHCTL_LAB_BUILD", os.path.join(TOP, "build"))
 
 L1_MEMORY = "6G"
+L1_CPUS = 2
 # Emulation does a byte-wise rep instruction byte by byte; without these two bits
 # kernels clear pages in words, four times as fast.
 CPU = "max,-erms,-fsrm"
@@ -121,7 +122,8 @@ class Lab:
     numbers = itertools.count()
 
     def __init__(self, dir, kernel="a", qemu="kh", guests=("g1",), icount=False,
-                 accel="auto", append="", memmap=None, machine=(), iommu="intel-iommu,intremap=on"):
+                 accel="auto", append="", memmap=None, machine=(), iommu="intel-iommu,intremap=on", outer="kh",
+                 ram=L1_MEMORY, cpus=L1_CPUS, nics=1, nic=NIC):
         self.dir = os.path.abspath(dir)
         self.kernel = kernel
         self.qemu_inside = qemu
@@ -132,6 +134,8 @@ class Lab:
         self.memmap = dict(MEMMAP, **(memmap or {}))
         self.machine = list(machine)
         self.iommu = iommu
+        self.outer_name = outer
+        self.ram, self.cpus, self.nics, self.nic = ram, cpus, nics, nic
         self.netns = "kh-%d-%d" % (os.getpid(), next(self.numbers))
         # Paths of Unix sockets are short, self.dir may be long.
         self.sockets = "/tmp/" + self.netns
@@ -167,7 +171,7 @@ class Lab:
         os.makedirs(self.sockets, mode=0o700)
         self.start_network()
         self.agent = Port(self.sockets + "/agent", self.from_agent)
-        self.guest_ports = {g: Port(self.sockets + "/" + g, lambda data: None) for g in ("g1", "g2")}
+        self.guest_ports = {g: Port(self.sockets + "/" + g, lambda data: None) for g in sorted({"g1", "g2", *self.guests})}
         self.ports = [self.agent, *self.guest_ports.values()]
         command = self.command()
         with open(self.path("outer-command"), "w", encoding="utf-8") as f:
@@ -233,7 +237,7 @@ class Lab:
         # A timer that is late on a busy machine is no broken one; no device of L1 needs bounce
         # buffers below 4 GiB.
         return " ".join(["console=ttyS0", root, "panic=-1 intel_iommu=on tsc=reliable no_timer_check swiotlb=1024", *tsc,
-                         "kh.nic=" + NIC, "kh.qemu=" + self.qemu_inside,
+                         "kh.nic=" + self.nic, "kh.qemu=" + self.qemu_inside,
                          "kh.guests=" + ",".join(self.guests), *areas, self.append])
 
     def command(self):
@@ -257,15 +261,16 @@ class Lab:
 
         # Stock hardware would be qemu-stock, but its SVM delivers some interrupts of L2 twice
         # and loses some of L1 (qemu-patches 0001, 0002).
-        args = [os.path.join(BUILD, "bin/qemu-kh"), "-name", self.netns,
+        args = [os.path.join(BUILD, "bin/qemu-" + self.outer_name), "-name", self.netns,
                 "-L", os.path.join(BUILD, "firmware"), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
-                "-machine", machine, *accel_args, "-cpu", CPU, "-smp", "2", "-m", L1_MEMORY,
+                "-machine", machine, *accel_args, "-cpu", CPU, "-smp", str(self.cpus), "-m", self.ram,
                 "-device", self.iommu,
                 "-device", "pcie-root-port,id=port1,bus=pcie.0,chassis=1,addr=0x4",
                 "-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no",
                 "-device", "e1000e,netdev=wire,bus=port1,romfile=,mac=" + NIC_MAC,
                 "-object", "filter-dump,id=dump,netdev=wire,file=" + self.pcap,
+                *self.more_nics(),
                 "-device", "loader,force-raw=on,addr=%s,file=%s"
                 % (self.memmap["root"].split("!")[1], os.path.join(BUILD, "img/l1.img")),
                 "-drive", "if=none,id=disk2,format=raw,file=" + disk2,
@@ -275,7 +280,7 @@ class Lab:
                 "-serial", "chardev:tty",
                 "-qmp", "unix:%s/qmp,server=on,wait=off" % self.sockets,
                 "-device", "virtio-serial-pci,addr=0x7"]
-        for name in ("agent", "g1", "g2"):
+        for name in ("agent", *self.guest_ports):
             log = "" if name == "agent" else ",logfile=" + self.path(name + "-console.log")
             args += ["-chardev", "socket,id=%s,path=%s/%s%s" % (name, self.sockets, name, log),
                      "-device", "virtserialport,chardev=%s,name=kh.%s" % (name, name)]
@@ -284,6 +289,15 @@ class Lab:
             args += ["-trace", event]
         args += ["-kernel", os.path.join(BUILD, "boot/bzImage-" + self.kernel),
                  "-append", self.kernel_command_line(), *self.machine]
+        return args
+
+    def more_nics(self):
+        """Cards beyond the first lie behind ports of their own, on wires on which nothing is heard."""
+        args = []
+        for n in range(2, self.nics + 1):
+            args += ["-device", "pcie-root-port,id=port%d,bus=pcie.0,chassis=%d,addr=0x%x" % (n, n, 0x10 + n),
+                     "-netdev", "hubport,id=wire%d,hubid=%d" % (n, n),
+                     "-device", "e1000e,netdev=wire%d,bus=port%d,romfile=,mac=52:54:00:77:01:%02x" % (n, n, n)]
         return args
 
     # Waiting

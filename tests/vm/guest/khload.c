@@ -57,7 +57,9 @@ void tick_worker(const struct options *opt)
 static const char usage_text[] =
 "usage: khload run [OPTION]...     make load, for ever\n"
 "       khload query ADDR:PORT COMMAND\n"
-"                                  ask a running khload: report, memcheck, stop\n"
+"                                  ask a running khload: report, memcheck, stop,\n"
+"                                  spin (from now on),\n"
+"                                  suspend (the machine, to RAM)\n"
 "\n"
 "  --name NAME            stands in the report\n"
 "  --if NAME              interface whose link and interrupts are reported\n"
@@ -70,11 +72,14 @@ static const char usage_text[] =
 "  --mem PERCENT          of the free memory gets a pattern\n"
 "  --mem-loop             check it again and again, not only when asked\n"
 "  --disk PATH            write and verify its first 4 MiB\n"
+"  --spin PATH            when asked to, never sleep, and report the longest steps\n"
+"                         of the TSC and of the clock at PATH (/dev/ptp0; - for\n"
+"                         none, and begin at once when all is ready)\n"
 "  --query PORT           TCP port for questions\n"
 "  --serial PATH          write a report there every 2 s\n";
 
 enum { O_NAME = 256, O_IF, O_UDP, O_RATE, O_LISTEN, O_CONNECT, O_TCP_RATE, O_MEM,
-       O_MEM_LOOP, O_DISK, O_QUERY, O_SERIAL };
+       O_MEM_LOOP, O_DISK, O_SPIN, O_QUERY, O_SERIAL };
 
 static const struct option long_options[] = {
 	{ "name", required_argument, NULL, O_NAME },
@@ -87,6 +92,7 @@ static const struct option long_options[] = {
 	{ "mem", required_argument, NULL, O_MEM },
 	{ "mem-loop", no_argument, NULL, O_MEM_LOOP },
 	{ "disk", required_argument, NULL, O_DISK },
+	{ "spin", required_argument, NULL, O_SPIN },
 	{ "query", required_argument, NULL, O_QUERY },
 	{ "serial", required_argument, NULL, O_SERIAL },
 	{ }
@@ -133,6 +139,9 @@ static int parse_option(struct options *opt, int c)
 		return 0;
 	case O_DISK:
 		opt->disk = optarg;
+		return 0;
+	case O_SPIN:
+		opt->spin = optarg;
 		return 0;
 	case O_QUERY:
 		return parse_number(optarg, 65535, &opt->query_port);
@@ -184,6 +193,7 @@ static int start_workers(const struct options *opt)
 		{ tick_worker, true },
 		{ mem_worker, opt->mem_percent },
 		{ disk_worker, opt->disk },
+		{ spin_worker, opt->spin },
 		{ net_worker, opt->have_udp || opt->have_tcp },
 		{ query_worker, opt->query_port },
 		{ serial_worker, opt->serial },

@@ -75,6 +75,16 @@ struct disk_state {
 	counter io_errors;
 };
 
+struct spin_state {
+	counter readings;
+	counter tsc_per_s, card_per_s;	/* by CLOCK_MONOTONIC_RAW, before the first pause */
+	counter tsc_max;	/* longest step between two readings, in each clock's own units */
+	counter card_max;
+	counter tsc_then;	/* what the TSC made of the card's longest step */
+	counter related;	/* the two lines above are known */
+	counter wanted;		/* asked to begin */
+};
+
 struct shared {
 	counter ticks;
 	counter tick_max_gap_ns;
@@ -85,6 +95,7 @@ struct shared {
 	struct tcp_state tcp;
 	struct mem_state mem;
 	struct disk_state disk;
+	struct spin_state spin;
 };
 
 struct options {
@@ -100,6 +111,7 @@ struct options {
 	unsigned int mem_percent;	/* of MemAvailable */
 	bool mem_loop;
 	const char *disk;
+	const char *spin;		/* the card's clock, or "-": only the TSC */
 	unsigned int query_port;
 	const char *serial;
 };
@@ -115,6 +127,7 @@ void net_worker(const struct options *opt);
 void tick_worker(const struct options *opt);
 void mem_worker(const struct options *opt);
 void disk_worker(const struct options *opt);
+void spin_worker(const struct options *opt);
 void query_worker(const struct options *opt);
 void serial_worker(const struct options *opt);
 

@@ -225,6 +225,22 @@ static void put_storage(struct out *o, const struct options *opt)
 		    U64(d->reads), U64(d->passes), U64(d->errors), U64(d->io_errors));
 }
 
+/* A number of the card's clock in ns of the kernel's. */
+static double spin_ns(uint64_t steps, uint64_t per_s)
+{
+	return per_s ? steps * (double)NSEC_PER_SEC / per_s : 0;
+}
+
+static void put_spin(struct out *o)
+{
+	const struct spin_state *s = &shared->spin;
+
+	put(o, ",\"spin\":{\"readings\":%llu,\"tsc_per_s\":%llu,\"card_per_s\":%llu,"
+	    "\"tsc_max_ns\":%.0f,\"card_max_ns\":%.0f,\"tsc_then_ns\":%.0f}", U64(s->readings),
+	    U64(s->tsc_per_s), U64(s->card_per_s), spin_ns(s->tsc_max, s->tsc_per_s),
+	    spin_ns(s->card_max, s->card_per_s), spin_ns(s->tsc_then, s->tsc_per_s));
+}
+
 bool all_ready(const struct options *opt)
 {
 	bool ready = true;
@@ -237,6 +253,8 @@ bool all_ready(const struct options *opt)
 		ready = ready && shared->tcp.verified;
 	if (opt->have_udp)
 		ready = ready && shared->udp.received;
+	if (opt->spin)
+		ready = ready && shared->spin.related;
 	if (ready && !shared->ready_ns)
 		shared->ready_ns = now_ns(CLOCK_MONOTONIC);
 	return shared->ready_ns;
@@ -268,6 +286,8 @@ int format_report(const struct options *opt, char *buf, size_t size, bool with_l
 	    U64(shared->tick_max_gap_ns), U64(shared->dead));
 	put_net(&o, opt);
 	put_storage(&o, opt);
+	if (opt->spin)
+		put_spin(&o);
 	if (opt->iface) {
 		put_link(&o, opt->iface);
 		put_irqs(&o, opt->iface);
@@ -276,6 +296,18 @@ int format_report(const struct options *opt, char *buf, size_t size, bool with_l
 		put_log(&o);
 	put(&o, "}\n");
 	return o.len;
+}
+
+/* To RAM; returns when the machine was woken up again. */
+static int suspend(void)
+{
+	int fd = open("/sys/power/state", O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, "mem", 3) == 3 ? 0 : -errno;
+	close(fd);
+	return ret;
 }
 
 /* Returns the length of the answer. */
@@ -289,6 +321,10 @@ static int answer(const struct options *opt, char *command, char *buf, size_t si
 	}
 	if (!strcmp(command, "stop"))
 		shared->tx_stopped = 1;
+	else if (!strcmp(command, "suspend"))
+		return snprintf(buf, size, "{\"suspended\":%d}\n", suspend());
+	else if (!strcmp(command, "spin"))
+		shared->spin.wanted = 1;
 	else if (strcmp(command, "report"))
 		return snprintf(buf, size, "{\"error\":\"unknown command\"}\n");
 	return format_report(opt, buf, size, true);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A process that never sleeps and looks at two clocks, one reading after the other: the guest's
+ * own TSC, and the clock in the network card (its driver shows it as /dev/ptpN). When the
+ * whole guest stands still and its TSC with it, only the card's clock goes on, because nothing but
+ * the card drives it. The longest step of each is what is reported. It begins when it is asked to, or
+ * when all is ready, so that the rest of the load is laid down quickly.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "khload.h"
+
+/* Before all other load but not alone: what the guest does for its network goes on beside it. */
+#define SPIN_NICE	(-10)
+/* Two readings of each clock so far apart relate them well enough. */
+#define RATE_NS		(NSEC_PER_SEC / 2)
+/* How soon it begins when asked for. */
+#define IDLE_NS		(20 * 1000 * 1000)
+
+/* The kernel's way to name the clock behind an open /dev/ptpN. */
+static int clock_of(int fd)
+{
+	return (int)(~(unsigned int)fd << 3 | 3);
+}
+
+struct reading {
+	uint64_t tsc, card, raw;
+};
+
+static struct reading read_clocks(int card)
+{
+	struct reading r = {
+		.tsc = __rdtsc(),
+		.card = card ? now_ns(card) : 0,
+	};
+
+	return r;
+}
+
+/* How fast TSC and card go by the kernel's own clock, told before the first pause. */
+static void relate(int card)
+{
+	struct reading from = read_clocks(card), to;
+	uint64_t begin = now_ns(CLOCK_MONOTONIC_RAW), end;
+
+	do {
+		end = now_ns(CLOCK_MONOTONIC_RAW);
+	} while (end - begin < RATE_NS);
+	to = read_clocks(card);
+	shared->spin.tsc_per_s = (to.tsc - from.tsc) * (double)NSEC_PER_SEC / (end - begin);
+	shared->spin.card_per_s = (to.card - from.card) * (double)NSEC_PER_SEC / (end - begin);
+}
+
+static void look(const struct reading *last, const struct reading *now)
+{
+	struct spin_state *s = &shared->spin;
+
+	raise_to(&s->tsc_max, now->tsc - last->tsc);
+	if (now->card - last->card > s->card_max) {
+		s->card_max = now->card - last->card;
+		s->tsc_then = now->tsc - last->tsc;
+	}
+	s->readings++;
+}
+
+void spin_worker(const struct options *opt)
+{
+	struct reading last, now;
+	int card = 0, fd;
+
+	if (strcmp(opt->spin, "-")) {
+		fd = open(opt->spin, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || !now_ns(clock_of(fd))) {
+			fprintf(stderr, "khload: %s: %s\n", opt->spin, strerror(errno));
+			return;
+		}
+		card = clock_of(fd);
+	}
+	setpriority(PRIO_PROCESS, 0, SPIN_NICE);
+	relate(card);
+	shared->spin.related = 1;
+	/* nobody can ask a guest without a network */
+	while (!shared->spin.wanted && (opt->query_port || !shared->ready_ns))
+		sleep_ns(IDLE_NS);
+	last = read_clocks(card);
+	for (;;) {
+		now = read_clocks(card);
+		look(&last, &now);
+		last = now;
+	}
+}
