@@ -88,6 +88,7 @@ def growth(wanted, folder):
                 threads = threads_ns(what, run, folder)
                 out.append({"what": what, "unit": unit, "value": value, "name": run.name,
                             "blackout_ns": result["blackout_ns"], "per_vm_ns": result["per_vm_ns"],
+                            "later_ns": result["later_ns"],
                             "phases": result["phases"], "kram_pages": result["kram_pages"],
                             "threads_ns": threads})
     if out:

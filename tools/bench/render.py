@@ -14,6 +14,7 @@ def contender_lines(contenders):
     lines = [f"{'contender':26} {'blackout':>12}  {'spread':>7}  phases, ms"]
     for c in contenders:
         phases = "  ".join(f"{p['name']} {ms(p['ns'])}" for p in c["phases"])
+        phases += f"  (longest pause after it: {ms(max(c['later_ns']))})"
         lines.append(f"{c['name']:26} {ms(c['blackout_ns']):>9} ms  {c['spread']:>6.2%}  {phases}")
     by_name = {c["name"]: c["blackout_ns"] for c in contenders}
     ours = by_name.get("khctl-device")

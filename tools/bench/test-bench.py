@@ -65,6 +65,11 @@ def check_agreement(folder):
     refuses("a guest that never ran", "not every guest", measured, folder, "gap 0 9000 100000000\n", 100000000)
     refuses("no gap at all", "not every guest", measured, folder, "seen 0 5\n", 100000000)
     refuses("no record", "no record", measured, folder, None, 100000000)
+    twice = "gap 0 9000 100000000\ngap 0 200000000 150000000\nseen 0 5\n"
+    result = measured(folder, twice, 100000000, {"card_max_ns": 150000000})
+    ok("a later pause is told apart", (result["blackout_ns"], result["later_ns"]) == (100000000, [150000000]), result)
+    refuses("a guest whose clock knows no later pause", "the guest's own clock", measured, folder, twice, 100000000,
+            {"card_max_ns": 100000000})
     two = good + "gap 1 4000 100000000\nseen 1 7\n"
     result = measured(folder, two, 100005000, vms=2, host_gib=8)
     ok("with two guests: from the first stop to the last run", result["blackout_ns"] == 100005000, result)
@@ -108,7 +113,7 @@ def check_kram():
 
 
 def check_pictures():
-    contender = {"name": "khctl-device", "blackout_ns": 4000000, "spread": 0,
+    contender = {"name": "khctl-device", "blackout_ns": 4000000, "spread": 0, "later_ns": [0],
                  "phases": [{"name": "save", "ns": 1000000}, {"name": "boot", "ns": 3000000}]}
     picture = render.timeline_svg(contender)
     bars = [float(w) for w in re.findall(r"y='40' width='([0-9.]+)'", picture)]
