@@ -3,7 +3,8 @@
  * A process that never sleeps and looks at two clocks, one reading after the other: the guest's
  * own TSC, and the clock in the network card (its driver shows it as /dev/ptpN). When the
  * whole guest stands still and its TSC with it, only the card's clock goes on, because nothing but
- * the card drives it. The longest step of each is what is reported. It begins when it is asked to, or
+ * the card drives it. The longest step of each is reported, and by how much one of the card's was
+ * longer than the TSC's. It begins when it is asked to, or
  * when all is ready, so that the rest of the load is laid down quickly.
  */
 #define _GNU_SOURCE
@@ -59,16 +60,24 @@ static void relate(int card)
 	shared->spin.card_per_s = (to.card - from.card) * (double)NSEC_PER_SEC / (end - begin);
 }
 
+/*
+ * Another process may come in between, then both clocks go on. Only what the card's step is longer
+ * than the TSC's did the guest not live through.
+ */
 static void look(const struct reading *last, const struct reading *now)
 {
 	struct spin_state *s = &shared->spin;
+	double tsc, card;
 
 	raise_to(&s->tsc_max, now->tsc - last->tsc);
-	if (now->card - last->card > s->card_max) {
-		s->card_max = now->card - last->card;
-		s->tsc_then = now->tsc - last->tsc;
-	}
+	raise_to(&s->card_max, now->card - last->card);
 	s->readings++;
+	if (!s->card_per_s)
+		return;
+	tsc = (now->tsc - last->tsc) * (double)NSEC_PER_SEC / s->tsc_per_s;
+	card = (now->card - last->card) * (double)NSEC_PER_SEC / s->card_per_s;
+	if (card > tsc)
+		raise_to(&s->lost_max_ns, card - tsc);
 }
 
 void spin_worker(const struct options *opt)
