@@ -19,8 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(TOP, "tests/vm/lib"), os.path.join(TOP, "tools/lab")]
 
-from lab import BUILD, MEMMAP, Lab  # noqa: E402
-from life import Life  # noqa: E402
+from lab import BUILD, MEMMAP, NIC, Lab  # noqa: E402
+from life import Life, serial_until  # noqa: E402
 from symbols import Pages, Symbols, existing, libraries, read_map  # noqa: E402
 
 # Each begins at what stands behind it, after the one before has begun.
@@ -69,7 +69,7 @@ def steps(system_map, ordered):
     return sorted(out)
 
 
-def config(system_map, kernel_start):
+def config(system_map, kernel_start, sections):
     """What the plugin is to look at."""
     want = [f"kernel {system_map['_text']:x} {kernel_start:x}"]
     start = int(MEMMAP["g1"].split("!")[1], 16)
@@ -85,27 +85,32 @@ def config(system_map, kernel_start):
             want.append(f"leaf {start:x} {end:x} {name}")
     want += [f"initcall {system_map['do_one_initcall']:x}", f"reset {system_map['start_kernel']:x}"]
     want += steps(system_map, ordered)
-    for name, begins, _ in SECTIONS:
+    for name, begins, _ in sections:
         kind, what = begins.split()
         want.append(f"section {name} {kind} " + (f"{system_map[what]:x}" if kind == "at" else what))
     return "\n".join(want) + "\n"
 
 
-def run(folder, append, command):
+def run(folder, append, command, device):
     """One upgrade; the profile is written by the plugin when it is complete."""
     raw = os.path.join(folder, "profile.raw")
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, "profile.config")
+    # without a device nothing is put down as preserved
+    sections = SECTIONS if device else SECTIONS[1:]
     with open(path, "w", encoding="utf-8") as f:
-        f.write(config(read_map(os.path.join(BUILD, "linux-out/System.map")), 0x1000000))
+        f.write(config(read_map(os.path.join(BUILD, "linux-out/System.map")), 0x1000000, sections))
     if os.path.exists(raw):
         os.unlink(raw)
     plugin = ["-plugin", f"{BUILD}/profile/libprofile.so,config={path},out={raw}"]
     with Lab(os.path.join(folder, "lab"), kernel="a", icount=True, append="nokaslr norandmaps " + append, machine=plugin,
-             outer="profile") as lab:
+             outer="profile", nic=NIC if device else "") as lab:
         lab.start()
         lab.wait_boot(300)
-        Life(lab, 2).ready(600)
+        if device:
+            Life(lab, 2).ready(600)
+        else:
+            serial_until(lab, "g1", lambda r: r["ready"], "the guest's load", 600)
         print("profile: guest is ready, upgrading", file=sys.stderr)
         boot = lab.boot
         lab.spawn(command)
@@ -293,6 +298,7 @@ def main():
     parser.add_argument("--report", metavar="FOLDER", help="only report on what is there")
     parser.add_argument("--summary", metavar="FOLDER", help="the same as JSON")
     parser.add_argument("--append", default="", help="more kernel parameters")
+    parser.add_argument("--no-device", action="store_true", help="a guest without the card; the profile begins at the jump")
     parser.add_argument("--command", default="khctl upgrade --kernel /boot/bzImage-b --qmp /run/g1.qmp")
     parser.add_argument("--top", type=int, default=60)
     args = parser.parse_args()
@@ -300,7 +306,7 @@ def main():
         print(json.dumps(summary(args.summary)))
         return
     if not args.report:
-        run(args.out, args.append, args.command)
+        run(args.out, args.append, args.command, not args.no_device)
     report(args.report or args.out, args.top)
 
 
