@@ -105,16 +105,16 @@ static int cpus_online(const char *list, struct kh_err *e)
 int late_finish(struct kh_err *e)
 {
 	char cmdline[CMDLINE_MAX + 1], cpus[256];
-	int rc = 0, n;
+	int rc = 0, n = 0;
 
+	/* The initcalls would keep the guests waiting for the only CPU. */
+	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
+	    cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
+		rc = cpus_online(cpus, e);
 	if (!access(DEFERRED, F_OK)) {
-		rc = write_text(DEFERRED, "1");
-		if (rc)
-			err_set(e, rc, DEFERRED ": %s", strerror(-rc));
+		n = write_text(DEFERRED, "1");
+		if (n)
+			err_set(e, n, DEFERRED ": %s", strerror(-n));
 	}
-	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) < 0 ||
-	    !cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
-		return rc;
-	n = cpus_online(cpus, e);
 	return rc ? rc : n;
 }

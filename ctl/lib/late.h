@@ -29,7 +29,7 @@ int late_params(char *buf, size_t size);
 /**
  * late_finish() - do in the new kernel what was put off
  *
- * Initcalls first, then CPUs. Takes as long as that takes; to be called when
+ * CPUs first, then initcalls. Takes as long as that takes; to be called when
  * the guests run, or cannot. Does nothing when nothing was put off.
  *
  * Return: 0; -errno with the first failure in @e, the rest was done all the same.
