@@ -21,6 +21,9 @@ LOADED = "read loaded < /sys/kernel/kexec_loaded; [ $loaded = 1 ]"
 POINTS = [
     ("during the checks", 'grep -q "FLOCK.* $pid " /proc/locks', "kill -TERM $pid"),
     ("once the new kernel is loaded", LOADED, "kill -TERM $pid"),
+    # nothing can go past a VM that does not answer: the upgrade is caught in the middle of saving
+    ("while guests are saved", LOADED, "kill -STOP $(cat /run/g2.pid); until [ $(saves) -gt $n ] || ! kill -0 $pid; do :; done; "
+     "kill -TERM $pid; kill -CONT $(cat /run/g2.pid)"),
 ]
 
 
@@ -29,7 +32,8 @@ def disturbed(l1, condition, action):
 
     SIGTERM stands for Ctrl-C, which khctl treats the same: a shell lets its background jobs ignore SIGINT.
     """
-    return l1.run(f"{UPGRADE} >/run/out 2>&1 & pid=$!; "
+    return l1.run("saves() { khctl status --json | grep -c '\"phase\": \"save\"'; }; n=$(saves); "
+                  f"{UPGRADE} >/run/out 2>&1 & pid=$!; "
                   f"until {{ {condition}; }} 2>/dev/null; do kill -0 $pid || break; done; {action}; "
                   "wait $pid; status=$?; cat /run/out; exit $status", 180)
 
