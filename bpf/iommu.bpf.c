@@ -7,13 +7,12 @@
 #define QI_TYPE(qw0) ((qw0) & 0xf)
 enum { QI_CC = 1, QI_IOTLB = 2, QI_DIOTLB = 3, QI_IEC = 4 };
 
-SEC("tp_btf/iommu_page_alloc")
-int BPF_PROG(iommu_page_new, __u64 phys, unsigned int order, unsigned int kind, bool kram,
-	     unsigned long ip)
+static __always_inline int page_event(void *ctx, __u16 type, __u64 phys, unsigned int order,
+				      unsigned int kind, bool kram, unsigned long ip)
 {
 	struct kh_event e;
 
-	fill(&e, KH_EV_IOMMU_PAGE_ALLOC, KH_NO_BDF, 0);
+	fill(&e, type, KH_NO_BDF, 0);
 	e.caller = ip;
 	e.arg[0] = phys;
 	e.arg[1] = order;
@@ -22,19 +21,18 @@ int BPF_PROG(iommu_page_new, __u64 phys, unsigned int order, unsigned int kind, 
 	return send(ctx, &e);
 }
 
+SEC("tp_btf/iommu_page_alloc")
+int BPF_PROG(iommu_page_new, __u64 phys, unsigned int order, unsigned int kind, bool kram,
+	     unsigned long ip)
+{
+	return page_event(ctx, KH_EV_IOMMU_PAGE_ALLOC, phys, order, kind, kram, ip);
+}
+
 SEC("tp_btf/iommu_page_free")
 int BPF_PROG(iommu_page_end, __u64 phys, unsigned int order, unsigned int kind, bool kram,
 	     unsigned long ip)
 {
-	struct kh_event e;
-
-	fill(&e, KH_EV_IOMMU_PAGE_FREE, KH_NO_BDF, 0);
-	e.caller = ip;
-	e.arg[0] = phys;
-	e.arg[1] = order;
-	e.arg[2] = kram ? KH_PAGE_KRAM : KH_PAGE_BUDDY;
-	e.arg[3] = kind;
-	return send(ctx, &e);
+	return page_event(ctx, KH_EV_IOMMU_PAGE_FREE, phys, order, kind, kram, ip);
 }
 
 /* A domain has an id on each unit that it is used on; that of the first is told. */

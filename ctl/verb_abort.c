@@ -15,16 +15,7 @@
 
 static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
 {
-	struct json_object *j;
-
-	talk("abort: %s", why);
-	if (o->json) {
-		j = out_new("abort");
-		out_str(j, "result", result);
-		out_str(j, rc ? "error" : "reason", why);
-		out_json(j);
-	}
-	return out_done(rc);
+	return out_result("abort", o->json, rc, result, why);
 }
 
 static int run_on(const struct kh_plan *plan, const struct kh_plan_vm *p, struct kh_err *e)

@@ -39,16 +39,7 @@ struct load_job {
 
 static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
 {
-	struct json_object *j;
-
-	talk("resume: %s", why);
-	if (o->json) {
-		j = out_new("resume");
-		out_str(j, "result", result);
-		out_str(j, rc ? "error" : "reason", why);
-		out_json(j);
-	}
-	return out_done(rc);
+	return out_result("resume", o->json, rc, result, why);
 }
 
 /* Is this the kernel that the plan was made for, and did it get what the old one left? */
@@ -232,16 +223,6 @@ static int report(struct resume *r, unsigned int failed)
 	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
 }
 
-static void watch(struct resume *r)
-{
-	unsigned int i, j;
-
-	watcher_start(&r->watcher, &r->state, KH_NEW, r->plan);
-	for (i = 0; i < r->plan->nr_vms; i++)
-		for (j = 0; j < r->plan->vm[i].nr_devs; j++)
-			watcher_device(&r->watcher, r->plan->vm[i].dev[j].bdf);
-}
-
 static int resume(struct resume *r)
 {
 	unsigned int failed;
@@ -252,7 +233,7 @@ static int resume(struct resume *r)
 			   "the host was booted again since; the guests' memory is not what it was");
 	look_at_kram(r);
 	take_manifest(r);
-	watch(r);
+	watcher_start(&r->watcher, &r->state, KH_NEW, r->plan);
 	failed = resume_vms(r);
 	watcher_finish(&r->watcher);
 	watcher_stop(&r->watcher);

@@ -113,17 +113,6 @@ static int plan_vms(struct upgrade *u, struct kh_err *e)
 	return 0;
 }
 
-/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
-static void watch(struct upgrade *u)
-{
-	unsigned int i, j;
-
-	watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
-	for (i = 0; i < u->plan->nr_vms; i++)
-		for (j = 0; j < u->plan->vm[i].nr_devs; j++)
-			watcher_device(&u->watcher, u->plan->vm[i].dev[j].bdf);
-}
-
 static int plan_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -160,7 +149,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	rc = plan_vms(u, e);
 	if (rc)
 		return rc;
-	watch(u);
+	/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
+	watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
 	u->pending = true;
 	manifest_put(&u->pf.state, KH_OLD, NULL);
 	manifest_put(&u->pf.state, KH_NEW, NULL);

@@ -80,17 +80,6 @@ uint32_t bdf_number(const char *bdf)
 	return pci_parse(bdf, &seg, &bus, &devfn) ? KH_NO_BDF : KH_BDF(seg, bus, devfn);
 }
 
-static uint64_t pause_tsc(const struct kh_plan *plan)
-{
-	uint64_t t = 0;
-	unsigned int i;
-
-	for (i = 0; i < plan->nr_vms; i++)
-		if (plan->vm[i].stop_tsc && (!t || plan->vm[i].stop_tsc < t))
-			t = plan->vm[i].stop_tsc;
-	return t;
-}
-
 /* The image said who it is before the jump; the running kernel says it now. */
 static bool judge_kernel(struct judge *j)
 {
@@ -123,7 +112,7 @@ static bool judge_kernel(struct judge *j)
 
 void claims_make(struct claims *c, const struct evidence *ev)
 {
-	struct judge j = { .c = c, .ev = ev, .plan = ev->plan, .from = pause_tsc(ev->plan) };
+	struct judge j = { .c = c, .ev = ev, .plan = ev->plan, .from = plan_first_stop(ev->plan) };
 	const struct kh_plan_vm *vm;
 	const void *sections[KH_NR_SIDES];
 	unsigned int i, k, index = 0, n;

@@ -28,17 +28,6 @@ struct sight {
 	struct side side[KH_NR_SIDES];
 };
 
-static uint64_t first_stop(const struct kh_plan *plan)
-{
-	uint64_t t = 0;
-	unsigned int i;
-
-	for (i = 0; i < plan->nr_vms; i++)
-		if (plan->vm[i].stop_tsc && (!t || plan->vm[i].stop_tsc < t))
-			t = plan->vm[i].stop_tsc;
-	return t;
-}
-
 static uint64_t first_start(const struct kh_plan *plan)
 {
 	uint64_t t = 0;
@@ -239,7 +228,7 @@ static void claim_quiet(struct sight *si, const struct kh_plan_dev *d)
 void claims_instr(struct claims *c, const void * const section[KH_NR_SIDES],
 		  const struct kh_plan *plan)
 {
-	struct sight si = { .c = c, .plan = plan, .stop = first_stop(plan),
+	struct sight si = { .c = c, .plan = plan, .stop = plan_first_stop(plan),
 			    .run = plan->mark[KH_MARK_RUN] };
 	unsigned int i, j, devices = 0;
 

@@ -108,6 +108,20 @@ int out_done(int rc)
 	return rc;
 }
 
+int out_result(const char *verb, bool json, int rc, const char *result, const char *why)
+{
+	struct json_object *j;
+
+	talk("%s: %s", verb, why);
+	if (json) {
+		j = out_new(verb);
+		out_str(j, "result", result);
+		out_str(j, rc ? "error" : "reason", why);
+		out_json(j);
+	}
+	return out_done(rc);
+}
+
 void talk(const char *fmt, ...)
 {
 	va_list ap;

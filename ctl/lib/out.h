@@ -38,6 +38,16 @@ const char *out_bytes(char *buf, size_t size, uint64_t bytes, bool human);
  */
 int out_done(int rc);
 
+/**
+ * out_result() - all that a verb has to say when it comes to nothing else
+ * @rc: exit code so far
+ * @result: one word, for JSON
+ * @why: the error, or the reason if @rc is 0
+ *
+ * Return: out_done() of @rc.
+ */
+int out_result(const char *verb, bool json, int rc, const char *result, const char *why);
+
 /** talk() - a line on stderr */
 void talk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,21 +8,10 @@
 #include "tsc.h"
 #include "util.h"
 
-static uint64_t first_stop(const struct kh_plan *plan)
-{
-	uint64_t t = 0;
-	unsigned int i;
-
-	for (i = 0; i < plan->nr_vms; i++)
-		if (plan->vm[i].stop_tsc && (!t || plan->vm[i].stop_tsc < t))
-			t = plan->vm[i].stop_tsc;
-	return t;
-}
-
 unsigned int report_phases(const struct kh_plan *plan, struct phase_time *p,
 			   uint64_t *blackout_ns)
 {
-	const uint64_t *m = plan->mark, stop = first_stop(plan);
+	const uint64_t *m = plan->mark, stop = plan_first_stop(plan);
 	/* Without the instant of the seal, jump and boot are one. */
 	const uint64_t sealed = m[KH_MARK_SEALED] ? m[KH_MARK_SEALED] : m[KH_MARK_JUMP];
 	const struct {

@@ -323,6 +323,17 @@ const char *plan_str(const struct kh_plan *plan, struct kh_str s)
 	return (const char *)plan + s.off;
 }
 
+uint64_t plan_first_stop(const struct kh_plan *plan)
+{
+	uint64_t t = 0;
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_vms; i++)
+		if (plan->vm[i].stop_tsc && (!t || plan->vm[i].stop_tsc < t))
+			t = plan->vm[i].stop_tsc;
+	return t;
+}
+
 const char *plan_run_id(const struct kh_plan *plan, char *buf)
 {
 	unsigned int i;

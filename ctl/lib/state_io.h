@@ -96,6 +96,9 @@ int plan_put(struct kh_plan *plan, struct kh_str *s, const void *data, size_t le
 /** plan_str() - stored bytes, "" when there are none */
 const char *plan_str(const struct kh_plan *plan, struct kh_str s);
 
+/** plan_first_stop() - TSC when the first guest stopped, 0 while none has */
+uint64_t plan_first_stop(const struct kh_plan *plan);
+
 /** plan_run_id() - as text. Return: @buf of 33 bytes. */
 const char *plan_run_id(const struct kh_plan *plan, char *buf);
 

@@ -38,24 +38,6 @@ static bool was_here(const struct state *s, enum kh_side side, const struct kh_p
 	       !memcmp(h.run_id, plan->run_id, sizeof(h.run_id));
 }
 
-void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
-		   const struct kh_plan *plan)
-{
-	bool again = was_here(s, side, plan);
-	char id[40] = "";
-
-	boot_id(id, sizeof(id));
-	if (events_begin(&w->out, s, side, plan->run_id, id))
-		return;
-	w->out.h.dropped = again;
-	/* In the new kernel nobody is there yet who could look at pins, and guests wait. */
-	w->in = instr_start(side == KH_OLD ? INSTR_OLD : INSTR_NEW, side == KH_OLD);
-	if (!w->in)
-		return;
-	say_what_is_missing(w);
-	watcher_drain(w);
-}
-
 /* A function and the bridges above it, whose path in sysfs is made of their names. */
 static int watch_all(struct instr *in, const char *bdf)
 {
@@ -73,10 +55,33 @@ static int watch_all(struct instr *in, const char *bdf)
 	return rc;
 }
 
-void watcher_device(struct watcher *w, const char *bdf)
+static void watch_devices(struct watcher *w, const struct kh_plan *plan)
 {
-	if (w->in && watch_all(w->in, bdf))
-		w->out.h.dropped++;	/* its writes will not be seen */
+	unsigned int i, j;
+
+	for (i = 0; i < plan->nr_vms; i++)
+		for (j = 0; j < plan->vm[i].nr_devs; j++)
+			if (watch_all(w->in, plan->vm[i].dev[j].bdf))
+				w->out.h.dropped++;	/* its writes will not be seen */
+}
+
+void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
+		   const struct kh_plan *plan)
+{
+	bool again = was_here(s, side, plan);
+	char id[40] = "";
+
+	boot_id(id, sizeof(id));
+	if (events_begin(&w->out, s, side, plan->run_id, id))
+		return;
+	w->out.h.dropped = again;
+	/* In the new kernel nobody is there yet who could look at pins, and guests wait. */
+	w->in = instr_start(side == KH_OLD ? INSTR_OLD : INSTR_NEW, side == KH_OLD);
+	if (!w->in)
+		return;
+	say_what_is_missing(w);
+	watcher_drain(w);
+	watch_devices(w, plan);
 }
 
 void watcher_drain(struct watcher *w)

@@ -26,13 +26,11 @@ struct watcher {
 /**
  * watcher_start() - attach, and begin the section of @side
  *
+ * Configuration writes are told of the plan's devices and the bridges above them.
  * Nothing of it is fatal: what is missing stands in the section, and makes claims unknown.
  */
 void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 		   const struct kh_plan *plan);
-
-/** watcher_device() - tell configuration writes to @bdf and the bridges above it, too */
-void watcher_device(struct watcher *w, const char *bdf);
 
 void watcher_drain(struct watcher *w);
 

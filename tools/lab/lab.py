@@ -260,7 +260,7 @@ class Lab:
         shutil.copyfile(os.path.join(BUILD, "guest/disk2.img"), disk2)
 
         # Stock hardware would be qemu-stock, but its SVM delivers some interrupts of L2 twice
-        # and loses some of L1 (qemu-patches 0001, 0002).
+        # and loses some of L1 (qemu-patches 0001 to 0003).
         args = [os.path.join(BUILD, "bin/qemu-" + self.outer_name), "-name", self.netns,
                 "-L", os.path.join(BUILD, "firmware"), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",

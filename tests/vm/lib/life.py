@@ -18,10 +18,6 @@ RATE = 10
 RING = 239
 
 
-class LabNotUp(Exception):
-    """The lab did not get as far as where a scenario begins."""
-
-
 class Life:
     """Guest g1 and its peer at the other end of the wire."""
 
@@ -66,10 +62,7 @@ class Life:
         return report
 
     def ready(self, timeout=180):
-        try:
-            return self.until(lambda r: all(x["ready"] for x in r.values()), "load at both ends", timeout)
-        except (RuntimeError, TimeoutError) as error:
-            raise LabNotUp(str(error)) from error
+        return self.until(lambda r: all(x["ready"] for x in r.values()), "load at both ends", timeout)
 
     def caught_up(self, since, timeout=60):
         """Both ends have heard more, each way, than the other had sent at `since`."""
