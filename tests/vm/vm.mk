@@ -49,6 +49,6 @@ demo: all
 	$(Q)tests/vm/demo.py
 
 # One after the other: each lab wants the whole machine. All run, also when one fails.
-VM_SCENARIOS := upgrade icount negative bad-input undo damaged
+VM_SCENARIOS := upgrade icount negative bad-input undo damaged trace
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)
