@@ -8,7 +8,7 @@
 #include "lib/instr.h"
 #include "lib/intr.h"
 #include "lib/out.h"
-#include "lib/pci.h"
+#include "lib/report_instr.h"
 #include "lib/state_events.h"
 #include "lib/symbol.h"
 #include "lib/tsc.h"
@@ -72,10 +72,7 @@ static unsigned int name_the_missing(const struct kh_probe *probe, unsigned int 
 {
 	char names[KH_MAX_PROBES * 22];
 
-	if (instr_list(probe, n, KH_PROBE_MISSING, names, sizeof(names)))
-		talk("trace: this kernel has nothing to attach these to: %s", names);
-	if (instr_list(probe, n, KH_PROBE_REFUSED, names, sizeof(names)))
-		talk("trace: could not be attached: %s", names);
+	report_bad_probes("trace", probe, n);
 	return instr_list(probe, n, KH_PROBE_ATTACHED, names, sizeof(names));
 }
 

@@ -7,7 +7,6 @@
 #include "judge.h"
 #include "opts.h"
 #include "out.h"
-#include "pci.h"
 #include "state_io.h"
 #include "tsc.h"
 #include "util.h"
@@ -70,14 +69,6 @@ const struct kh_event *find_event(const struct judge *j, uint64_t until,
 		    match(&r->ev[i], arg))
 			return &r->ev[i];
 	return NULL;
-}
-
-uint32_t bdf_number(const char *bdf)
-{
-	uint16_t seg;
-	uint8_t bus, devfn;
-
-	return pci_parse(bdf, &seg, &bus, &devfn) ? KH_NO_BDF : KH_BDF(seg, bus, devfn);
 }
 
 /* The image said who it is before the jump; the running kernel says it now. */

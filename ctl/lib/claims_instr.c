@@ -4,7 +4,6 @@
 #include <string.h>
 #include "claims_instr.h"
 #include "events.h"
-#include "pci.h"
 #include "state_events.h"
 #include "tsc.h"
 #include "util.h"
@@ -187,12 +186,8 @@ static unsigned int look(const struct sight *si, const struct kh_plan_dev *d, ch
 	const struct side *side;
 	unsigned int i, k, found = 0;
 	char line[240];
-	__u32 bdf = 0;
-	uint16_t seg;
-	uint8_t bus, devfn;
+	__u32 bdf = d ? bdf_number(d->bdf) : KH_NO_BDF;
 
-	if (d && !pci_parse(d->bdf, &seg, &bus, &devfn))
-		bdf = KH_BDF(seg, bus, devfn);
 	for (k = 0; k < KH_NR_SIDES; k++) {
 		side = &si->side[k];
 		for (i = 0; side->have && i < side->h.nr_events; i++) {

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "events.h"
 #include "out.h"
+#include "pci.h"
 #include "symbol.h"
 #include "util.h"
 
@@ -92,6 +93,14 @@ const char *bdf_text(__u32 bdf, char *buf)
 		snprintf(buf, 16, "%04x:%02x:%02x.%x", bdf >> 16, bdf >> 8 & 0xff, bdf >> 3 & 0x1f,
 			 bdf & 7);
 	return buf;
+}
+
+__u32 bdf_number(const char *bdf)
+{
+	uint16_t seg;
+	uint8_t bus, devfn;
+
+	return pci_parse(bdf, &seg, &bus, &devfn) ? KH_NO_BDF : KH_BDF(seg, bus, devfn);
 }
 
 void event_json(const struct kh_event *ev, struct json_object *o)

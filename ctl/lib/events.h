@@ -20,4 +20,7 @@ const char *event_text(const struct kh_event *ev, char *buf, size_t size);
 /** bdf_text() - as sysfs writes it. Return: @buf of 16 bytes, "" for KH_NO_BDF. */
 const char *bdf_text(__u32 bdf, char *buf);
 
+/** bdf_number() - the other way. Return: KH_NO_BDF when it is none. */
+__u32 bdf_number(const char *bdf);
+
 #endif

@@ -12,8 +12,8 @@
 #include "../../bpf/maps.h"
 #include "bpf/khctl.skel.h"
 #include "bpf/resume.skel.h"
+#include "events.h"
 #include "instr.h"
-#include "pci.h"
 #include "pins.h"
 #include "tsc.h"
 #include "util.h"
@@ -326,15 +326,12 @@ uint64_t instr_began(const struct instr *in)
 
 int instr_watch(struct instr *in, const char *bdf)
 {
-	uint16_t segment;
-	uint8_t bus, devfn;
-	uint32_t key, one = 1;
+	uint32_t key = bdf_number(bdf), one = 1;
 
-	if (pci_parse(bdf, &segment, &bus, &devfn))
+	if (key == KH_NO_BDF)
 		return -EINVAL;
 	if (!in->ring)
 		return 0;
-	key = KH_BDF(segment, bus, devfn);
 	if (bpf_map_update_elem(map_fd(in, "watched"), &key, &one, BPF_ANY))
 		return -errno;
 	return 0;

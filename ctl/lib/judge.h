@@ -45,9 +45,6 @@ const struct kh_event *find_event(const struct judge *j, uint64_t until,
 /** in_new() - is this event of the new kernel */
 bool in_new(const struct judge *j, const struct kh_event *ev);
 
-/** bdf_number() - as in events. Return: KH_NO_BDF when it is none. */
-uint32_t bdf_number(const char *bdf);
-
 /* The parts: of the recorder and the manifests, of the host, of each device. */
 void judge_instruments(struct judge *j);
 void judge_host(struct judge *j);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "events.h"
 #include "judge.h"
 #include "klog.h"
 #include "util.h"

@@ -2,6 +2,7 @@
 /* Claims about the translation and the interrupts of one device. */
 #include <stdio.h>
 #include <string.h>
+#include "events.h"
 #include "judge.h"
 #include "util.h"
 

@@ -221,7 +221,7 @@ int manifest_put(struct state *s, enum kh_side side, const struct kh_manifest *h
 		return -ENOSPC;
 	/* The header last: what is cut is no manifest. */
 	memcpy(at + sizeof(*h), h + 1, h->size - sizeof(*h));
-	__asm__ __volatile__("sfence" ::: "memory");
+	store_barrier();
 	memcpy(at, h, sizeof(*h));
 	return 0;
 }
@@ -248,11 +248,6 @@ static const void *part(const char **p, size_t *left, uint32_t n, size_t size)
 	*p += n * size;
 	*left -= n * size;
 	return at;
-}
-
-static bool text_ends(const char *s, size_t size)
-{
-	return memchr(s, '\0', size);
 }
 
 int manifest_read(struct man *m, const void *data, size_t size, struct kh_err *e)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include "recorder.h"
+#include "state_io.h"
 #include "util.h"
 
 #define RECORDER_SYSFS KRAM_SYSFS "/recorder"
@@ -17,11 +18,8 @@ bool recorder_there(void)
 int recorder_arm(const uint8_t *run_id)
 {
 	char text[33];
-	unsigned int i;
 
-	for (i = 0; i < 16; i++)
-		snprintf(text + 2 * i, 3, "%02x", run_id[i]);
-	return write_text(RECORDER_SYSFS, text);
+	return write_text(RECORDER_SYSFS, run_id_text(run_id, text));
 }
 
 int recorder_stop(void)

@@ -99,7 +99,7 @@ static void json_plan(const struct kh_plan *plan, struct json_object *o)
 	unsigned int i, n;
 	char id[33];
 
-	out_str(o, "run_id", plan_run_id(plan, id));
+	out_str(o, "run_id", run_id_text(plan->run_id, id));
 	out_str(o, "old_kernel", plan->old_kernel);
 	out_str(o, "new_kernel", plan->new_kernel[0] ? plan->new_kernel : plan->image_kernel);
 	out_u64(o, "tsc_hz", plan->tsc_hz);
@@ -151,18 +151,15 @@ void report_log(const struct state *s, unsigned int lines, struct json_object *o
 	struct json_object *a = out_array(o, "log"), *j;
 	uint64_t last = state_log_last(s), seq;
 	const struct kh_log_record *r;
-	unsigned int i;
 	char id[33];
 
 	for (seq = last > lines ? last - lines + 1 : 1; seq <= last; seq++) {
 		r = state_log_get(s, seq);
 		if (!r)
 			continue;
-		for (i = 0; i < sizeof(r->run_id); i++)
-			snprintf(id + 2 * i, 3, "%02x", r->run_id[i]);
 		j = out_element(a);
 		out_u64(j, "seq", r->seq);
-		out_str(j, "run_id", id);
+		out_str(j, "run_id", run_id_text(r->run_id, id));
 		out_str(j, "phase", r->phase);
 		out_u64(j, "tsc", r->tsc);
 		out_u64(j, "tsc_duration", r->duration);

@@ -90,6 +90,16 @@ void report_devices(struct json_object *o)
 	free(h);
 }
 
+void report_bad_probes(const char *who, const struct kh_probe *probe, unsigned int n)
+{
+	char names[KH_MAX_PROBES * 22];
+
+	if (instr_list(probe, n, KH_PROBE_MISSING, names, sizeof(names)))
+		talk("%s: this kernel has nothing to attach these to: %s", who, names);
+	if (instr_list(probe, n, KH_PROBE_REFUSED, names, sizeof(names)))
+		talk("%s: could not be attached: %s", who, names);
+}
+
 static void print_side(const struct state *s, enum kh_side side)
 {
 	char names[KH_MAX_PROBES * 22];

@@ -16,6 +16,12 @@ void report_possible(struct json_object *o);
 /** report_devices() - "preserved_devices": functions that the running kernel keeps, into @o */
 void report_devices(struct json_object *o);
 
+/**
+ * report_bad_probes() - names what is missing or refused on stderr, one line each
+ * @who: the word that the lines begin with
+ */
+void report_bad_probes(const char *who, const struct kh_probe *probe, unsigned int n);
+
 /** report_instr_print() - all of it as text on stdout */
 void report_instr_print(const struct state *s);
 

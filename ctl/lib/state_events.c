@@ -27,11 +27,6 @@ static char *section(const struct state *s, enum kh_side side)
 	return s->base + KH_EVENTS_OFFSET(side);
 }
 
-static void barrier(void)
-{
-	__asm__ __volatile__("sfence" ::: "memory");
-}
-
 /* Into the copy that is not the valid one, its checksum last. */
 void events_sync(struct events_out *out)
 {
@@ -40,11 +35,11 @@ void events_sync(struct events_out *out)
 	out->h.hash = XXH3_64bits_digest(out->sum);
 	out->h.crc = kh_crc(&out->h, offsetof(struct kh_events, crc));
 	memset(at + offsetof(struct kh_events, crc), 0, sizeof(out->h.crc));
-	barrier();
+	store_barrier();
 	memcpy(at, &out->h, offsetof(struct kh_events, crc));
-	barrier();
+	store_barrier();
 	memcpy(at + offsetof(struct kh_events, crc), &out->h.crc, sizeof(out->h.crc));
-	barrier();
+	store_barrier();
 }
 
 int events_begin(struct events_out *out, struct state *s, enum kh_side side, const uint8_t *run_id,

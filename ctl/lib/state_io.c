@@ -22,8 +22,7 @@ uint32_t kh_crc(const void *data, size_t len)
 	return crc32(crc32(0, NULL, 0), data, len);
 }
 
-/* Stores before this are in memory before stores after it. */
-static void barrier(void)
+void store_barrier(void)
 {
 	__asm__ __volatile__("sfence" ::: "memory");
 }
@@ -63,9 +62,9 @@ int state_format(void *base, uint64_t size, uint64_t resource)
 		return -EINVAL;
 	super.crc = kh_crc(&super, offsetof(struct kh_super, crc));
 	memset(base, 0, KH_PLAN_OFFSET(0));
-	barrier();
+	store_barrier();
 	memcpy(base, &super, sizeof(super));
-	barrier();
+	store_barrier();
 	return 0;
 }
 
@@ -174,14 +173,14 @@ int state_commit(struct state *s, enum kh_state state, const struct kh_plan *pla
 		c.plan_hash = kh_hash(plan, plan->size);
 	}
 	c.crc = kh_crc(&c, offsetof(struct kh_commit, crc));
-	barrier();
+	store_barrier();
 	/* Invalid until its last field is there. */
 	memset(at + offsetof(struct kh_commit, crc), 0, sizeof(c.crc));
-	barrier();
+	store_barrier();
 	memcpy(at, &c, offsetof(struct kh_commit, crc));
-	barrier();
+	store_barrier();
 	memcpy(at + offsetof(struct kh_commit, crc), &c.crc, sizeof(c.crc));
-	barrier();
+	store_barrier();
 	s->commit = c;
 	return 0;
 }
@@ -234,7 +233,7 @@ void state_log(struct state *s, const uint8_t *run_id, const char *phase, uint64
 	r.crc = kh_crc(&r.seq, sizeof(r) - offsetof(struct kh_log_record, seq));
 	at = (struct kh_log_record *)(s->base + KH_LOG_OFFSET) + (r.seq - 1) % KH_LOG_RECORDS;
 	memcpy(at, &r, sizeof(r));
-	barrier();
+	store_barrier();
 }
 
 struct kh_plan *plan_new(void)
@@ -252,11 +251,6 @@ struct kh_plan *plan_new(void)
 		return NULL;
 	}
 	return p;
-}
-
-static bool text_ends(const char *s, size_t size)
-{
-	return memchr(s, '\0', size);
 }
 
 static bool vm_good(const struct kh_plan_vm *vm)
@@ -334,11 +328,11 @@ uint64_t plan_first_stop(const struct kh_plan *plan)
 	return t;
 }
 
-const char *plan_run_id(const struct kh_plan *plan, char *buf)
+const char *run_id_text(const uint8_t *run_id, char *buf)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(plan->run_id); i++)
-		snprintf(buf + 2 * i, 3, "%02x", plan->run_id[i]);
+	for (i = 0; i < 16; i++)
+		snprintf(buf + 2 * i, 3, "%02x", run_id[i]);
 	return buf;
 }

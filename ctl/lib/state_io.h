@@ -78,6 +78,9 @@ const struct kh_log_record *state_log_get(const struct state *s, uint64_t seq);
 uint64_t kh_hash(const void *data, size_t len);
 uint32_t kh_crc(const void *data, size_t len);
 
+/** store_barrier() - stores before this are in memory before stores after it */
+void store_barrier(void);
+
 /* Plans */
 
 /** plan_new() - empty, with its own run id. Return: NULL when out of memory. */
@@ -99,7 +102,7 @@ const char *plan_str(const struct kh_plan *plan, struct kh_str s);
 /** plan_first_stop() - TSC when the first guest stopped, 0 while none has */
 uint64_t plan_first_stop(const struct kh_plan *plan);
 
-/** plan_run_id() - as text. Return: @buf of 33 bytes. */
-const char *plan_run_id(const struct kh_plan *plan, char *buf);
+/** run_id_text() - 16 bytes as text. Return: @buf of 33 bytes. */
+const char *run_id_text(const uint8_t *run_id, char *buf);
 
 #endif

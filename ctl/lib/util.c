@@ -116,6 +116,11 @@ int write_text(const char *path, const char *text)
 	return rc;
 }
 
+bool text_ends(const char *s, size_t size)
+{
+	return memchr(s, '\0', size);
+}
+
 int copy_str(char *dst, size_t size, const char *src)
 {
 	size_t len = strnlen(src, size);

@@ -31,6 +31,9 @@ int write_text(const char *path, const char *text);
 /** parse_u64() - all of @s is a number. Return: 0 or -EINVAL. */
 int parse_u64(const char *s, uint64_t *val);
 
+/** text_ends() - is there a zero byte within @size bytes */
+bool text_ends(const char *s, size_t size);
+
 /** copy_str() - always terminated. Return: 0, or -ENAMETOOLONG when cut. */
 int copy_str(char *dst, size_t size, const char *src);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "out.h"
 #include "pci.h"
+#include "report_instr.h"
 #include "state_io.h"
 #include "util.h"
 #include "watcher.h"
@@ -18,14 +19,11 @@ static void say_what_is_missing(struct watcher *w)
 {
 	const struct kh_probe *probe;
 	unsigned int n = instr_probes(w->in, &probe);
-	char names[KH_MAX_PROBES * 22];
 
 	if (instr_error(w->in)[0])
 		talk("instruments: %s", instr_error(w->in));
-	else if (instr_list(probe, n, KH_PROBE_MISSING, names, sizeof(names)))
-		talk("instruments: this kernel has nothing to attach these to: %s", names);
-	if (!instr_error(w->in)[0] && instr_list(probe, n, KH_PROBE_REFUSED, names, sizeof(names)))
-		talk("instruments: could not be attached: %s", names);
+	else
+		report_bad_probes("instruments", probe, n);
 }
 
 /* An earlier attempt to resume: what happened between the two was seen by nobody. */
