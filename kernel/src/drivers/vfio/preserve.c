@@ -8,6 +8,7 @@
  */
 #include <linux/capability.h>
 #include <linux/iommu.h>
+#include <linux/kram.h>
 #include <linux/pci.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
@@ -86,6 +87,11 @@ static int set_preserve(struct vfio_group *group, bool partly)
 	struct vfio_device *failed = NULL;
 	int ret;
 
+	/* The cause, before any page is named that does not survive then. */
+	if (!kram_available()) {
+		pr_err("vfio: no device can be preserved: there is no KRAM\n");
+		return -EOPNOTSUPP;
+	}
 	ret = iommu_group_for_each_dev(group->iommu_group, group,
 				       check_device);
 	if (ret)

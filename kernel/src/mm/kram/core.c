@@ -18,6 +18,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/crc32.h>
+#include <linux/export.h>
 #include <linux/init.h>
 #include <linux/io.h>
 #include <linux/kexec.h>
@@ -447,6 +448,7 @@ bool kram_available(void)
 {
 	return kram_ready;
 }
+EXPORT_SYMBOL_GPL(kram_available);
 
 /**
  * kram_handover_adopted - what the previous kernel handed over
@@ -751,6 +753,7 @@ bool kram_range_survives(phys_addr_t start, u64 size)
 {
 	return arch_kram_range_survives(start, size);
 }
+EXPORT_SYMBOL_GPL(kram_range_survives);
 
 /**
  * kram_next_adopts - will the kernel that is about to run adopt KRAM
