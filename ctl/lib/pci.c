@@ -173,6 +173,9 @@ int pci_bind_vfio(const char *bdf, struct kh_err *e)
 		load_vfio();
 	if (access(VFIO_DRIVER, F_OK))
 		return err_set(e, -ENODEV, "this kernel has no vfio-pci driver");
+	if (access(path_fmt(path, sizeof(path), PCI_DEVICES "/%s", bdf), F_OK))
+		return err_set(e, -ENODEV, "%s is not there: the old kernel left it working, and the new one has not found it",
+			       bdf);
 	pci_driver(bdf, driver, sizeof(driver));
 	if (!strcmp(driver, "vfio-pci"))
 		return 0;
