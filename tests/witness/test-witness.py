@@ -138,6 +138,27 @@ def violations_are_caught():
     ok("other devices are not the card", other["verdict"] == "pass", other["checks"])
 
 
+def two_cards():
+    """What holds for one must hold for each."""
+    second = [(1.0, "pci_cfg_write pcie-root-port 00:12.0 @0x18 <- 0x0"),
+              (1.0, "pci_cfg_write pcie-root-port 00:12.0 @0x19 <- 0x2"),
+              (1.0, "pci_cfg_write pcie-root-port 00:12.0 @0x4 <- 0x107"),
+              (5.0, "pci_cfg_write e1000e 02:00.0 @0x4 <- 0x507")]
+
+    def both(*extra, cards=2):
+        return witness.judge(trace([*second, *extra]), PATTERNS, BEGIN, END, wire(), MAC, nics=cards)
+
+    ok("two cards: a clean record passes", both()["verdict"] == "pass", both()["checks"])
+    for check, line in (("nic.bus_master", "e1000e 01:00.0 @0x4 <- 0x503"), ("nic.bus_master", "e1000e 02:00.0 @0x4 <- 0x503"),
+                        ("nic.config", "e1000e 02:00.0 @0x10 <- 0xffffffff"),
+                        ("bridge.config", "pcie-root-port 00:04.0 @0x20 <- 0xfff0"),
+                        ("bridge.bus_master", "pcie-root-port 00:12.0 @0x4 <- 0x103")):
+        report = both((107.0, "pci_cfg_write " + line))
+        ok(f"two cards: {check} fails on: {line}", found(report, check) == "fail", report["checks"])
+    report = both(cards=3)
+    ok("a third card that was never seen is unknown", found(report, "nic.config") == "unknown", report["checks"])
+
+
 ABSENT = [
     ("iommu.translation", "vtd_dmar_enable"), ("iommu.root", "vtd_reg_dmar_root"),
     ("iommu.remapping", "vtd_ir_enable"), ("iommu.remapping_table", "vtd_reg_ir_root"),
@@ -200,7 +221,7 @@ def observers_are_compared():
        [r["agree"] for r in rows(fault, no_dma_fault="violated") if r["claims"] == ["no-dma-fault"]] == [True], fault)
 
 
-for test in (clean_record_passes, violations_are_caught, absence_is_not_pass, wire_is_counted, patterns_are_read,
+for test in (clean_record_passes, violations_are_caught, two_cards, absence_is_not_pass, wire_is_counted, patterns_are_read,
              observers_are_compared):
     test()
 print(f"1..{passed + failed}")

@@ -24,12 +24,12 @@ MAX_EVIDENCE = 40
 
 
 class Witness:
-    def __init__(self, trace, patterns, begin, end, nic="e1000e"):
+    def __init__(self, trace, patterns, begin, end, nic="e1000e", nics=1):
         self.trace = trace
         self.patterns = patterns
         self.begin = begin
         self.end = end
-        self.nic = nic
+        self.nic, self.nics = nic, nics
         self.checks = []
         self.config_writes = []
 
@@ -116,24 +116,30 @@ class Witness:
     # Configuration space
 
     def find_devices(self):
-        """The card's address, and the bridges' above it, from the writes that set them up."""
-        card, buses = None, {}
+        """The cards' addresses, and the bridges' above them, from the writes that set them up."""
+        cards, buses = {}, {}
         for w in self.trace.config_writes(end=self.begin):
             if w.device == self.nic:
-                card = w.bdf    # buses may have been numbered anew: the last one counts
+                cards.pop(w.bdf, None)
+                cards[w.bdf] = True     # buses may have been numbered anew: the last ones count
             # type 1 header: primary, secondary, subordinate bus from 0x18; a byte or the whole
             elif w.offset == 0x18 and w.value > 0xff:
                 buses[w.bdf] = w.value >> 8 & 0xff
             elif w.offset == 0x19:
                 buses[w.bdf] = w.value & 0xff
-        bridges, bus = [], int(card[:2], 16) if card else 0
-        while bus:
-            above = [bdf for bdf, secondary in buses.items() if secondary == bus]
-            if len(above) != 1:
-                return card, None
-            bridges.append(above[0])
-            bus = int(above[0][:2], 16)
-        return card, bridges
+        cards = list(cards)[-self.nics:]
+        if len(cards) != self.nics:
+            return [], None
+        bridges = set()
+        for card in cards:
+            bus = int(card[:2], 16)
+            while bus:
+                above = [bdf for bdf, secondary in buses.items() if secondary == bus]
+                if len(above) != 1:
+                    return cards, None
+                bridges.add(above[0])
+                bus = int(above[0][:2], 16)
+        return cards, sorted(bridges)
 
     def check_bus_master(self, name, bdfs):
         bad, unknown = [], []
@@ -158,13 +164,14 @@ class Witness:
         self.judge(name, ("pci_cfg_write",), bad)
 
     def check_config_space(self):
-        card, bridges = self.find_devices()
-        if card:
-            self.check_bus_master("nic.bus_master", [card])
-            self.check_config("nic.config", "nic", [card])
+        cards, bridges = self.find_devices()
+        if cards:
+            self.check_bus_master("nic.bus_master", cards)
+            self.check_config("nic.config", "nic", cards)
         else:
-            self.result("nic.config", "unknown", ["no write to the card's configuration space before the upgrade"])
-        if bridges is None or not card:
+            self.result("nic.config", "unknown",
+                        [f"no write to the configuration space of {self.nics} card(s) before the upgrade"])
+        if bridges is None or not cards:
             self.result("bridge.config", "unknown", ["the bridge above the card was not seen set up"])
         elif bridges:
             self.check_bus_master("bridge.bus_master", bridges)
@@ -200,9 +207,9 @@ def verdict_of(checks):
     return "pass" if verdicts == {"pass"} else "unknown"
 
 
-def judge(trace, patterns, begin, end, capture_data=None, guest_mac=None, upgrades=1):
+def judge(trace, patterns, begin, end, capture_data=None, guest_mac=None, upgrades=1, nics=1):
     """Everything as one dict, ready for JSON."""
-    w = Witness(trace, patterns, begin, end)
+    w = Witness(trace, patterns, begin, end, nics=nics)
     w.run()
     report = {"schema_version": 1, "from": begin, "to": end, "upgrades": upgrades}
     if capture_data is not None:
@@ -229,12 +236,13 @@ def main():
     p.add_argument("--from", dest="begin", type=float, required=True, help="seconds since 1970")
     p.add_argument("--to", dest="end", type=float, required=True)
     p.add_argument("--upgrades", type=int, default=1, help="how many lie between")
+    p.add_argument("--nics", type=int, default=1, help="how many cards are preserved (%(default)s)")
     p.add_argument("--mac", default="52:54:00:77:00:02", help="of the card (%(default)s)")
     a = p.parse_args()
     try:
         report = judge(Trace.read(os.path.join(a.dir, "outer-trace.log")),
                        traced_patterns(read(os.path.join(a.dir, "outer-command"))), a.begin, a.end,
-                       read(os.path.join(a.dir, "nic.pcap"), True), a.mac, a.upgrades)
+                       read(os.path.join(a.dir, "nic.pcap"), True), a.mac, a.upgrades, a.nics)
     except OSError as error:
         report = {"schema_version": 1, "verdict": "unknown", "error": str(error)}
     json.dump(report, sys.stdout, indent=1)

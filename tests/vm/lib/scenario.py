@@ -104,10 +104,10 @@ def check_host_whole(tap, lab, before):
     tap.check("no initcall is left out", now["pending"] == 0 and now["entries"] > before["entries"] * 0.9, (before, now))
 
 
-def witness(lab, begin, end, upgrades=1):
+def witness(lab, begin, end, upgrades=1, nics=1):
     """The witness is a program of its own: only files and its answer go between."""
     done = subprocess.run([os.path.join(TOP, "tests/witness/witness.py"), lab.dir, "--from", str(begin), "--to", str(end),
-                           "--upgrades", str(upgrades)], capture_output=True, text=True, check=False)
+                           "--upgrades", str(upgrades), "--nics", str(nics)], capture_output=True, text=True, check=False)
     try:
         return json.loads(done.stdout)
     except ValueError:
@@ -182,8 +182,8 @@ def check_memory(tap, life):
     tap.check(f"the pattern in {mem['bytes'] >> 20} MiB of guest RAM is intact", mem["errors"] == 0, mem)
 
 
-def check_witness(tap, lab, begin, end, upgrades=1):
-    report = witness(lab, begin, end, upgrades)
+def check_witness(tap, lab, begin, end, upgrades=1, nics=1):
+    report = witness(lab, begin, end, upgrades, nics)
     for c in report["checks"]:
         tap.check(f"witness: {c['id']}", c["verdict"] == "pass", "\n".join([c["verdict"], *c["evidence"]]))
     tap.check("witness: verdict", report["verdict"] == "pass", report.get("error", report["verdict"]))
