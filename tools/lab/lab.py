@@ -50,6 +50,11 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
 
+def nic_mac(n):
+    """Of the n-th card, from 1."""
+    return NIC_MAC if n == 1 else "52:54:00:77:01:%02x" % n
+
+
 def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -123,7 +128,7 @@ class Lab:
 
     def __init__(self, dir, kernel="a", qemu="kh", guests=("g1",), icount=False,
                  accel="auto", append="", memmap=None, machine=(), iommu="intel-iommu,intremap=on", outer="kh",
-                 ram=L1_MEMORY, cpus=L1_CPUS, nics=1, nic=NIC):
+                 ram=L1_MEMORY, cpus=L1_CPUS, nics=1, nic=NIC, wires=1):
         self.dir = os.path.abspath(dir)
         self.kernel = kernel
         self.qemu_inside = qemu
@@ -135,7 +140,7 @@ class Lab:
         self.machine = list(machine)
         self.iommu = iommu
         self.outer_name = outer
-        self.ram, self.cpus, self.nics, self.nic = ram, cpus, nics, nic
+        self.ram, self.cpus, self.nics, self.nic, self.wires = ram, cpus, nics, nic, wires
         self.netns = "kh-%d-%d" % (os.getpid(), next(self.numbers))
         # Paths of Unix sockets are short, self.dir may be long.
         self.sockets = "/tmp/" + self.netns
@@ -210,12 +215,14 @@ class Lab:
         # Nothing on the wire but what a test sends.
         subprocess.run(["ip", "netns", "exec", self.netns, "sh", "-c",
                         "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"], check=True)
-        ip("tuntap", "add", "tap0", "mode", "tap")
-        ip("addr", "add", "10.77.0.1/24", "dev", "tap0")
-        # ARP gives a silent neighbour up after 3 s; what is tested is whether
-        # packets are kept longer than that.
-        ip("neigh", "add", "10.77.0.2", "lladdr", NIC_MAC, "nud", "permanent", "dev", "tap0")
-        ip("link", "set", "tap0", "up")
+        for n in range(self.wires):
+            tap, net = f"tap{n}", f"10.77.{n}"
+            ip("tuntap", "add", tap, "mode", "tap")
+            ip("addr", "add", net + ".1/24", "dev", tap)
+            # ARP gives a silent neighbour up after 3 s; what is tested is whether
+            # packets are kept longer than that.
+            ip("neigh", "add", net + ".2", "lladdr", nic_mac(n + 1), "nud", "permanent", "dev", tap)
+            ip("link", "set", tap, "up")
         ip("link", "set", "lo", "up")
 
     def in_netns(self, command, **kwargs):
@@ -238,7 +245,8 @@ class Lab:
         # buffers below 4 GiB.
         return " ".join(["console=ttyS0", root, "panic=-1 intel_iommu=on tsc=reliable no_timer_check swiotlb=1024", *tsc,
                          "kh.nic=" + self.nic, "kh.qemu=" + self.qemu_inside,
-                         "kh.guests=" + ",".join(self.guests), *areas, self.append])
+                         "kh.guests=" + ",".join(self.guests), *(["kh.wires=%d" % self.wires] if self.wires > 1 else []),
+                         *areas, self.append])
 
     def command(self):
         accel = self.accel
@@ -292,12 +300,14 @@ class Lab:
         return args
 
     def more_nics(self):
-        """Cards beyond the first lie behind ports of their own, on wires on which nothing is heard."""
+        """Cards beyond the first lie behind ports of their own. One without a wire hears nothing."""
         args = []
         for n in range(2, self.nics + 1):
+            wire = ("tap,id=wire%d,ifname=tap%d,script=no,downscript=no" % (n, n - 1) if n <= self.wires else
+                    "hubport,id=wire%d,hubid=%d" % (n, n))
             args += ["-device", "pcie-root-port,id=port%d,bus=pcie.0,chassis=%d,addr=0x%x" % (n, n, 0x10 + n),
-                     "-netdev", "hubport,id=wire%d,hubid=%d" % (n, n),
-                     "-device", "e1000e,netdev=wire%d,bus=port%d,romfile=,mac=52:54:00:77:01:%02x" % (n, n, n)]
+                     "-netdev", wire,
+                     "-device", "e1000e,id=card%d,netdev=wire%d,bus=port%d,romfile=,mac=%s" % (n, n, n, nic_mac(n))]
         return args
 
     # Waiting

@@ -9,7 +9,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("KHCTL_LAB_BUILD", os.path.join(TOP, "build"))
 KHLOAD = os.path.join(BUILD, "guest/bin/khload")
-GUEST, PEER = "10.77.0.2", "10.77.0.1"
+GUEST, PEER = "10.77.0.2", "10.77.0.1"      # on the first wire
 
 # Datagrams per second from outside. e1000e's receive ring has 256 descriptors, and its driver gives used ones
 # back in batches of 16, so at least 239 are free when the guest stops: 10 per second, and the connection's
@@ -19,24 +19,30 @@ RING = 239
 
 
 class Life:
-    """Guest g1 and its peer at the other end of the wire."""
+    """The guest on a wire (g1 on the first, v2 on the second) and its peer at the other end."""
 
-    def __init__(self, lab, rate=RATE):
+    def __init__(self, lab, rate=RATE, wire=1, connect=True):
+        """connect: else the peer sends its datagrams at once, whoever listens."""
         self.lab = lab
-        self.peer = lab.in_netns([KHLOAD, "run", "--name", "peer", "--if", "tap0", "--rate", str(rate),
-                                  "--udp", GUEST + ":7001", "--tcp-connect", GUEST + ":7002", "--query", "7003"],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.guest, self.peer = f"10.77.{wire - 1}.2", f"10.77.{wire - 1}.1"
+        # the wire's own, as in tests/vm/guest/init
+        port = 6900 + 100 * wire
+        self.query = str(port + 3)
+        tcp = ["--tcp-connect", f"{self.guest}:{port + 2}"] if connect else []
+        lab.in_netns([KHLOAD, "run", "--name", "peer", "--if", f"tap{wire - 1}", "--rate", str(rate),
+                      "--udp", f"{self.guest}:{port + 1}", *tcp, "--query", self.query],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def ask(self, who, command="report"):
         """The answer, or None when none came; asking again is harmless."""
-        child = self.lab.in_netns([KHLOAD, "query", who + ":7003", command], stdout=subprocess.PIPE,
+        child = self.lab.in_netns([KHLOAD, "query", f"{who}:{self.query}", command], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL)
         out, _ = child.communicate()
         self.lab.children.remove(child)
         return json.loads(out) if child.returncode == 0 and out else None
 
     def both(self, command="report"):
-        return {"guest": self.ask(GUEST, command), "peer": self.ask(PEER, command)}
+        return {"guest": self.ask(self.guest, command), "peer": self.ask(self.peer, command)}
 
     def until(self, condition, what, timeout):
         """Wait until condition(reports) holds."""
@@ -55,7 +61,7 @@ class Life:
     def until_peer(self, condition, what, timeout):
         """The same for the peer alone, when the guest may not answer."""
         deadline = time.monotonic() + timeout
-        while not (report := self.ask(PEER)) or not condition(report):
+        while not (report := self.ask(self.peer)) or not condition(report):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no sign of {what} in {timeout} s")
             time.sleep(0.2)
@@ -74,7 +80,7 @@ class Life:
 
     def check_memory(self, timeout=120):
         """A pass over the pattern that begins now; returns the guest's report after it."""
-        number = self.ask(GUEST, "memcheck")["pass"]
+        number = self.ask(self.guest, "memcheck")["pass"]
         return self.until(lambda r: r["guest"]["mem"]["passes"] >= number, "the check of the guest's RAM",
                           timeout)["guest"]
 
