@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from vfio import ATTACH, bind, holder  # noqa: E402
 from scenario import (  # noqa: E402
     Life, Tap, check_same_life, check_traffic, jump, khctl, lab, witness)
 
@@ -24,7 +25,15 @@ def check_refused(tap, l1, arguments, wanted):
     tap.check(f"khctl refuses it because of {wanted}", status == 3 and wanted in ids, f"{status} {ids}\n{talk}")
 
 
-def harmful(tap, name, arguments, wanted, reason, seen):
+def flag_unknown(tap, l1):
+    """What a program that wants to preserve a device hears from a stock kernel."""
+    tap.check("vfio-pci can have the card", bind(l1))
+    out = holder(l1, *ATTACH, "device", "get", "set=1")
+    tap.check("VFIO_GROUP_GET_FLAGS and VFIO_GROUP_SET_FLAGS fail with ENOTTY",
+              out["device"][0] == "ok" and out["get"][0] == out["set=1"][0] == "ENOTTY", out)
+
+
+def harmful(tap, name, arguments, wanted, reason, seen, more=None):
     """An upgrade that gets as far as the next kernel, which does not adopt."""
     with lab(tap, "negative-" + name, kernel="a", guests=("g1",)) as l1:
         life = Life(l1)
@@ -47,6 +56,8 @@ def harmful(tap, name, arguments, wanted, reason, seen):
         tap.check("the guest is gone", life.ask("10.77.0.2") is None)
         status, _, talk = khctl(l1, "verify")
         tap.check("khctl verify fails", status != 0, talk)
+        if more:
+            more(tap, l1)
 
 
 def command_lines(running):
@@ -80,7 +91,7 @@ def main():
     tap.say("an unpatched kernel")
     harmful(tap, "kernel", "--kernel /boot/bzImage-stock --append '{stock}'", "kernel-kram",
             ("no KRAM in this kernel", lambda l1: l1.run("test -e /sys/kernel/kram")[0] != 0),
-            ("iommu.translation", "iommu.root", "nic.reset"))
+            ("iommu.translation", "iommu.root", "nic.reset"), flag_unknown)
     tap.say("adoption switched off")
     harmful(tap, "noadopt", "--kernel /boot/bzImage-b --append '{noadopt}'", "append",
             ("kram=noadopt", lambda l1: "noadopt" in l1.check("cat /sys/kernel/kram/state")),

@@ -8,6 +8,14 @@ build/guest/bin/khload: $(KHLOAD_SRC) tests/vm/guest/khload.h
 	@echo "  CC       $@"
 	$(Q)$(CC) -std=gnu11 -O2 -g0 -Wall -Wextra -Werror -static -o $@ $(KHLOAD_SRC)
 
+# Runs in L1.
+HOLDER_SRC := $(sort $(wildcard tests/vm/holder/*.c))
+
+build/tests/vm/holder: $(HOLDER_SRC) tests/vm/holder/holder.h
+	$(Q)mkdir -p $(@D)
+	@echo "  CC       $@"
+	$(Q)$(CC) -std=gnu11 -O2 -g0 -Wall -Wextra -Werror -static -o $@ $(HOLDER_SRC)
+
 # Seconds, no VM: the parts that judge are judged first.
 .PHONY: check-khload check-witness
 check-unit: check-khload check-witness
@@ -49,6 +57,6 @@ demo: all
 	$(Q)tests/vm/demo.py
 
 # One after the other: each lab wants the whole machine. All run, also when one fails.
-VM_SCENARIOS := upgrade icount negative bad-input undo damaged trace
+VM_SCENARIOS := upgrade cards icount negative bad-input undo damaged holder trace
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)
