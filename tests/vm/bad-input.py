@@ -8,9 +8,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from image import RELOCATABLE, Image  # noqa: E402
+from vfio import ATTACH, MAP, holder  # noqa: E402
 from scenario import Life, Tap, check_logs, check_same_life, check_traffic, khctl, lab, serial_until  # noqa: E402
 
 GOOD = "--kernel /boot/bzImage-b --qmp /run/g1.qmp"
+WITHOUT_CARD = "--kernel /boot/bzImage-b --qmp /run/g2.qmp"
 
 
 def refused(tap, l1, what, wanted, arguments, says=None):
@@ -27,6 +29,13 @@ def refused(tap, l1, what, wanted, arguments, says=None):
             tap.check(f"{what}: says {says!r}", re.search(says, " ".join((c["found"], c["wanted"], c["remedy"]))), c)
     loaded = l1.check("cat /sys/kernel/kexec_loaded").strip()
     tap.check(f"{what}: no kernel is loaded", loaded == "0", loaded)
+
+
+def still_runs(tap, l1, arguments):
+    """Where no load is waited for: after a refusal khctl finds each VM running."""
+    _, data, talk = khctl(l1, "check " + arguments)
+    states = [c["ok"] for c in (data or {}).get("checks", []) if c["id"] == "vm-status"]
+    tap.check("and the guest runs", states and all(states), talk)
 
 
 @contextlib.contextmanager
@@ -159,6 +168,7 @@ def hung(tap, l1):
         refused(tap, l1, "a QEMU that hangs", "vm-qmp", GOOD + " --qmp /run/g2.qmp")
     finally:
         l1.check(f"kill -CONT {pid}")
+    still_runs(tap, l1, GOOD + " --qmp /run/g2.qmp")
 
 
 def small_areas(tap):
@@ -178,14 +188,20 @@ def small_areas(tap):
 def no_kram(tap):
     with lab(tap, "bad-input-none", kernel="a", guests=("g1",), memmap={"kram": None}) as l1:
         refused(tap, l1, "no KRAM area", "kram", GOOD, "memmap")
+        still_runs(tap, l1, GOOD)
+        l1.check("pid=$(cat /run/g1.pid); l1-guest stop g1; while [ -e /proc/$pid ]; do usleep 20000; done")
+        out = holder(l1, *ATTACH, MAP, "device", "set=1", "get")
+        tap.check("no KRAM area: VFIO_GROUP_SET_FLAGS fails with EOPNOTSUPP",
+                  out["set=1"][0] == "EOPNOTSUPP" and out["get"] == ("ok", ["0"]), out)
 
 
 def overlap(tap):
     """An area where the kernel itself lies: not reserved, and said so."""
     with lab(tap, "bad-input-overlap", kernel="a", guests=("g2",), memmap={"kram": "64M:0x1000000"},
              append="nokaslr intel_iommu=off") as l1:
-        refused(tap, l1, "an area that overlaps RAM in use", "kram", "--kernel /boot/bzImage-b --qmp /run/g2.qmp")
-        refused(tap, l1, "IOMMU off", "iommu", "--kernel /boot/bzImage-b --qmp /run/g2.qmp", "intel_iommu=on")
+        refused(tap, l1, "an area that overlaps RAM in use", "kram", WITHOUT_CARD)
+        refused(tap, l1, "IOMMU off", "iommu", WITHOUT_CARD, "intel_iommu=on")
+        still_runs(tap, l1, WITHOUT_CARD)
         log = l1.check("dmesg")
         tap.check("the kernel's log says which area it did not reserve", "not reserved" in log,
                   [x for x in log.splitlines() if "kram" in x or "memmap" in x])
@@ -193,7 +209,8 @@ def overlap(tap):
 
 def not_intel(tap):
     with lab(tap, "bad-input-amd", kernel="a", guests=("g2",), iommu="amd-iommu") as l1:
-        refused(tap, l1, "an IOMMU that is not Intel's", "iommu", "--kernel /boot/bzImage-b --qmp /run/g2.qmp", "IOMMU ivhd")
+        refused(tap, l1, "an IOMMU that is not Intel's", "iommu", WITHOUT_CARD, "IOMMU ivhd")
+        still_runs(tap, l1, WITHOUT_CARD)
 
 
 def main():
