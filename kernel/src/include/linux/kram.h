@@ -20,6 +20,7 @@
 struct device;
 struct iommu_domain;
 struct pci_dev;
+struct pgprot;
 
 #ifdef CONFIG_KRAM
 
@@ -35,6 +36,11 @@ bool arch_kram_range_survives(phys_addr_t start, u64 size);
 bool arch_kram_next_adopts(void);
 void arch_kram_seal_clocks(struct kram_handover *h);
 void arch_kram_adopt_clocks(const struct kram_handover *h);
+
+/* Stores of the kernel to guests' RAM; arch/x86/kernel/kram-ram.c */
+struct pgprot kram_ram_prot(struct pgprot prot);
+void kram_ram_forget(void);
+void kram_ram_look(void);
 
 /* What the handover and its reader share; mm/kram/sysfs.c. */
 struct kram_area {
@@ -84,6 +90,9 @@ static inline void __kram_record(u16 type, u32 bdf, unsigned long ip, u64 a0, u6
 static inline void kram_add_area(phys_addr_t start, u64 size, bool inherited) { }
 static inline void kram_init(void) { }
 static inline void kram_seal(void) { }
+#define kram_ram_prot(prot) (prot)
+static inline void kram_ram_forget(void) { }
+static inline void kram_ram_look(void) { }
 static inline bool kram_available(void) { return false; }
 static inline void *kram_get_fixed_page(unsigned int area, unsigned int index)
 {
@@ -172,10 +181,12 @@ static inline u64 iommu_domain_adopted_bytes(struct iommu_domain *domain)
 #ifdef CONFIG_KRAM_INJECT
 extern bool kram_inject_full;
 void kram_inject_shutdown(void);
+void kram_inject_look(void);
 int intel_iommu_inject(struct pci_dev *dev, const char *name);
 #else
 #define kram_inject_full false
 static inline void kram_inject_shutdown(void) { }
+static inline void kram_inject_look(void) { }
 #endif
 
 #endif /* _LINUX_KRAM_H */

@@ -427,6 +427,7 @@ void kram_seal(void)
 		return;
 
 	arch_kram_seal_clocks(h);
+	kram_ram_look();
 	kram_recorder_seal();
 	h->crc = kram_handover_crc(h);
 	for (n = 0; n < kram_nr_areas; n++) {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Did this kernel store to the RAM of guests that do not run? The RAM of a guest is
+ * a devdax namespace, and nothing of the kernel stores to one by way of the direct
+ * map. It is mapped there clean, so the CPU itself notes who does, in the dirty bit.
+ * Neither the guest nor its devices use that mapping.
+ */
+
+#include <linux/kram.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <asm/e820/api.h>
+#include <asm/pgtable.h>
+#include <asm/tlbflush.h>
+
+/**
+ * kram_ram_prot - how devdax memory is mapped
+ * @prot: as it would be otherwise
+ */
+pgprot_t kram_ram_prot(pgprot_t prot)
+{
+	return __pgprot(pgprot_val(prot) & ~_PAGE_DIRTY);
+}
+
+/*
+ * Calls @dirty for each dirty entry that maps devdax memory. Returns how many bytes such
+ * entries map, and those that nothing maps yet: nobody can have stored to them.
+ */
+static u64 ram_walk(const struct e820_entry *entry,
+		    void (*dirty)(pte_t *pte, u64 start, u64 size))
+{
+	u64 addr, next, size, seen = 0, end = entry->addr + entry->size;
+	struct dev_pagemap *map = NULL;
+	unsigned int level;
+	pte_t *pte;
+
+	for (addr = entry->addr; addr < end; addr = next) {
+		pte = lookup_address((unsigned long)__va(addr), &level);
+		size = page_level_size(level);
+		next = min((addr | (size - 1)) + 1, end);
+		if (pte && pte_present(*pte)) {
+			map = get_dev_pagemap(PHYS_PFN(addr), map);
+			if (!map || map->type != MEMORY_DEVICE_GENERIC)
+				continue;
+			if (pte_flags(*pte) & _PAGE_DIRTY)
+				dirty(pte, addr, next - addr);
+		}
+		seen += next - addr;
+	}
+	put_dev_pagemap(map);
+	return seen;
+}
+
+static u64 ram_walk_all(void (*dirty)(pte_t *pte, u64 start, u64 size))
+{
+	u64 seen = 0;
+	int i;
+
+	for (i = 0; i < e820_table->nr_entries; i++)
+		if (e820_table->entries[i].type == E820_TYPE_PRAM ||
+		    e820_table->entries[i].type == E820_TYPE_PMEM)
+			seen += ram_walk(&e820_table->entries[i], dirty);
+	return seen;
+}
+
+static void ram_clean(pte_t *pte, u64 start, u64 size)
+{
+	clear_bit(_PAGE_BIT_DIRTY, (unsigned long *)&pte->pte);
+}
+
+static void ram_tell(pte_t *pte, u64 start, u64 size)
+{
+	kram_record(KH_EV_RAM_WRITTEN, KH_NO_BDF, 0, start, size);
+}
+
+/**
+ * kram_ram_forget - what was stored so far is of no interest
+ *
+ * Context: Process context, when the guests stand.
+ */
+void kram_ram_forget(void)
+{
+	if (!kram_recording)
+		return;
+	ram_walk_all(ram_clean);
+	/* A CPU that knows an entry as dirty would not note it again. */
+	flush_tlb_all();
+}
+
+/**
+ * kram_ram_look - record which parts of guests' RAM were stored to
+ *
+ * Since kram_ram_forget(), or since this kernel mapped the memory. Takes the time to
+ * look at each entry of the direct map: some of 1 GiB, a thousand of 2 MiB.
+ *
+ * Context: Any, while nobody maps or unmaps such memory.
+ */
+void kram_ram_look(void)
+{
+	u64 bytes;
+
+	if (!kram_recording)
+		return;
+	kram_inject_look();
+	bytes = ram_walk_all(ram_tell);
+	kram_record(KH_EV_RAM_LOOK, KH_NO_BDF, _RET_IP_, bytes);
+}
