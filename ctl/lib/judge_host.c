@@ -300,6 +300,57 @@ static void judge_ram(struct judge *j)
 	claims_add(j->c, "guest-ram", "", f.bad ? VIOLATED : f.unknown ? UNKNOWN : HOLDS, "%s", f.text);
 }
 
+/* What the direct map tells of stores to the RAM of a guest of this upgrade. */
+static bool stored_to_guest(const struct kh_event *ev, const void *arg)
+{
+	const struct kh_plan *plan = arg;
+	const struct kh_plan_ram *r;
+	unsigned int i, k;
+
+	if (ev->type != KH_EV_RAM_WRITTEN)
+		return false;
+	for (i = 0; i < plan->nr_vms; i++)
+		for (k = 0; k < plan->vm[i].nr_ram; k++) {
+			r = &plan->vm[i].ram[k];
+			if (ev->arg[0] < r->resource + r->dax_size &&
+			    ev->arg[0] + ev->arg[1] > r->resource)
+				return true;
+		}
+	return false;
+}
+
+static uint64_t guest_ram_bytes(const struct kh_plan *plan)
+{
+	uint64_t bytes = 0;
+	unsigned int i, k;
+
+	for (i = 0; i < plan->nr_vms; i++)
+		for (k = 0; k < plan->vm[i].nr_ram; k++)
+			bytes += plan->vm[i].ram[k].dax_size;
+	return bytes;
+}
+
+/* Each kernel must have looked at as much as the guests have, or it says nothing. */
+static void judge_stores(struct judge *j)
+{
+	const struct recorder *r = &j->ev->rec;
+	struct grounds f = { .event = find_event(j, 0, stored_to_guest, j->plan) };
+	uint64_t want = guest_ram_bytes(j->plan);
+	bool looked[KH_NR_SIDES] = { false };
+	uint32_t i;
+
+	for (i = 0; r->h && i < r->broken; i++)
+		if (r->ev[i].type == KH_EV_RAM_LOOK && r->ev[i].tsc >= j->from && r->ev[i].arg[0] >= want)
+			looked[in_new(j, &r->ev[i]) ? KH_NEW : KH_OLD] = true;
+	f.unknown = !want || !looked[KH_OLD] || !looked[KH_NEW];
+	if (f.unknown)
+		path_fmt(f.text, sizeof(f.text), "the %s kernel has not looked at all of it",
+			 looked[KH_OLD] ? "new" : "old");
+	else
+		copy_str(f.text, sizeof(f.text), "what maps it for the kernel was looked at in both kernels");
+	conclude(j, "guest-ram-unwritten", "", &f);
+}
+
 /* Pages in use at the pause, and each one taken or given back since, make those before the resume. */
 static void judge_balance(struct judge *j)
 {
@@ -341,5 +392,6 @@ void judge_host(struct judge *j)
 	judge_faults(j);
 	judge_pages(j);
 	judge_ram(j);
+	judge_stores(j);
 	judge_balance(j);
 }

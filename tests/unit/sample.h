@@ -19,6 +19,8 @@
 #define ROOT 0x1b7010000ULL
 #define CONTEXT 0x1b7020000ULL
 #define TABLE 0x1b7021000ULL
+#define GUEST_RAM 0x120000000ULL
+#define GUEST_BYTES 0x80000000ULL
 #define STOP 1000000
 #define RUN 2000000
 
@@ -48,8 +50,8 @@ static struct kh_plan *sample_plan(void)
 	vm->start_tsc = STOP + 600;
 	vm->run_tsc = RUN;
 	vm->nr_ram = 1;
-	vm->ram[0].resource = 0x120000000ULL;
-	vm->ram[0].dax_size = 0x80000000ULL;
+	vm->ram[0].resource = GUEST_RAM;
+	vm->ram[0].dax_size = GUEST_BYTES;
 	vm->nr_devs = 1;
 	strcpy(d->bdf, BDF);
 	d->command = 0x406;
@@ -147,6 +149,7 @@ static struct kram_recorder *sample_recorder(const struct kh_plan *p,
 	sample_event(r, STOP + 30, KH_EV_IOMMU_SHUTDOWN, KH_NO_BDF, 0, 0, 0, 0);
 	if (between)
 		between(r);
+	sample_event(r, STOP + 45, KH_EV_RAM_LOOK, KH_NO_BDF, GUEST_BYTES, 0, 0, 0);
 	sample_event(r, STOP + 50, KH_EV_KRAM_SEAL, KH_NO_BDF, 1, 0, 0, 0);
 	r->sealed_tsc = STOP + 51;
 	r->sealed_nr = r->nr;
@@ -154,6 +157,7 @@ static struct kram_recorder *sample_recorder(const struct kh_plan *p,
 	r->adopted_tsc = STOP + 100;
 	r->adopted_nr = r->nr;
 	sample_event(r, STOP + 101, KH_EV_KRAM_ADOPT, KH_NO_BDF, 2, 0, 0, 0);
+	sample_event(r, STOP + 102, KH_EV_RAM_LOOK, KH_NO_BDF, GUEST_BYTES, 0, 0, 0);
 	if (then)
 		then(r);
 	r->stopped_tsc = RUN + 1;
