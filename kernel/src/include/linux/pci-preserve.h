@@ -21,6 +21,7 @@ struct pci_dev;
 /* Tests of those who watch make the guard let through what it is there to stop. */
 #ifdef CONFIG_KRAM_INJECT
 extern bool pci_preserve_leaky;
+int pci_inject_pm_reset(struct pci_dev *dev);
 #else
 #define pci_preserve_leaky false
 #endif

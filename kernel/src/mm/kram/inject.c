@@ -6,7 +6,8 @@
  *
  * In the old kernel the violation whose name was written to debugfs
  * kram_inject is done when its processes and CPUs are stopped; in the new one
- * that of kram_inject= on the command line, before the first process.
+ * that of kram_inject= on the command line, before the first process. RAM of a guest
+ * is at kram_inject_ram= then.
  */
 
 #define pr_fmt(fmt) "kram: inject: " fmt
@@ -16,6 +17,7 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/kram.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/pci.h>
@@ -27,6 +29,7 @@ bool kram_inject_full;
 
 static char inject_name[32];		/* for the end of this kernel */
 static char *inject_boot_name = "";	/* for its begin */
+static unsigned long inject_ram;	/* physical address of RAM of a guest */
 
 static int inject_config(struct pci_dev *dev, int pos, u16 clear)
 {
@@ -79,6 +82,21 @@ static int inject_bus_reset(struct pci_dev *dev)
 	return 0;
 }
 
+/* In the new kernel no domain tells where the guest's RAM is. */
+static int inject_guest_ram(struct pci_dev *dev)
+{
+	unsigned long pa = inject_ram, end = inject_ram + 0x58000000;
+
+	if (!pa)
+		return -ENOENT;
+	for (; pa < end; pa += 0x0b000000) {
+		if (!pfn_valid(PHYS_PFN(pa)))
+			return -EFAULT;
+		*(u8 *)phys_to_virt(pa + 0x123) ^= 0xff;
+	}
+	return 0;
+}
+
 static int inject_overrun(struct pci_dev *dev)
 {
 	unsigned int i;
@@ -98,7 +116,9 @@ static const struct {
 	{ "bar-rewritten", inject_bar },
 	{ "d3", inject_d3 },
 	{ "flr", pcie_flr },			/* sleeps: new kernel only */
+	{ "pm-reset", pci_inject_pm_reset },	/* likewise */
 	{ "bus-reset", inject_bus_reset },	/* likewise */
+	{ "guest-ram-written", inject_guest_ram },
 	{ "recorder-overrun", inject_overrun },
 };
 
@@ -146,6 +166,16 @@ void kram_inject_shutdown(void)
 	inject(inject_name);
 }
 
+#define INJECT_LATER "guest-ram-written"
+
+/* Called before the look at guests' RAM: only now is it mapped by its driver. */
+void kram_inject_look(void)
+{
+	if (!strcmp(inject_boot_name, INJECT_LATER))
+		inject(inject_boot_name);
+	inject_boot_name = "";
+}
+
 static ssize_t inject_write(struct file *file, const char __user *buf, size_t count,
 			    loff_t *pos)
 {
@@ -164,11 +194,13 @@ static const struct file_operations inject_fops = {
 };
 
 core_param(kram_inject, inject_boot_name, charp, 0);
+core_param(kram_inject_ram, inject_ram, ulong, 0);
 
 static int __init inject_init(void)
 {
 	debugfs_create_file("kram_inject", 0200, NULL, NULL, &inject_fops);
-	inject(inject_boot_name);
+	if (strcmp(inject_boot_name, INJECT_LATER))
+		inject(inject_boot_name);
 	return 0;
 }
 late_initcall(inject_init);
