@@ -91,10 +91,10 @@ int verb_abort(const void *opts)
 	const struct khctl_opts *o = opts;
 	struct kh_err e = { 0 };
 	struct state s;
-	int rc;
+	int rc = lock_take();
 
-	if (lock_take() < 0)
-		return say(o, EXIT_REFUSED, "refused", "another khctl is at work");
+	if (rc < 0)
+		return say(o, EXIT_REFUSED, "refused", lock_error(rc));
 	if (state_open(&s, o->state, true, &e))
 		return say(o, EXIT_FAILED, "failed", e.msg);
 	rc = abort_plan(o, &s);

@@ -73,9 +73,10 @@ int verb_init(const void *opts)
 	struct dax_dev dev;
 	char why[64];
 	pid_t user;
+	int rc = lock_take();
 
-	if (lock_take() < 0)
-		return refuse(o, "another khctl is at work", "wait until it has ended");
+	if (rc < 0)
+		return refuse(o, lock_error(rc), "wait until it has ended, or run khctl as root");
 	if (dax_find(o->state, &dev, &e))
 		return refuse(o, e.msg, "ndctl create-namespace -m devdax");
 	user = dax_user(dev.path, 0);

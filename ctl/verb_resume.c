@@ -296,8 +296,9 @@ int verb_resume(const void *opts)
 	if (!r)
 		return EXIT_FAILED;
 	r->o = opts;
-	if (lock_take() < 0)
-		rc = say(r->o, EXIT_REFUSED, "refused", "another khctl is at work");
+	rc = lock_take();
+	if (rc < 0)
+		rc = say(r->o, EXIT_REFUSED, "refused", lock_error(rc));
 	else
 		rc = finish_boot(open_plan(r));
 	free(r->plan);

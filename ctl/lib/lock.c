@@ -22,3 +22,9 @@ int lock_take(void)
 	}
 	return fd;
 }
+
+const char *lock_error(int rc)
+{
+	return rc == -EWOULDBLOCK ? "another khctl is at work" :
+	       "cannot open " LOCK_PATH ": run khctl as root";
+}

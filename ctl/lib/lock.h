@@ -8,4 +8,7 @@
 /** lock_take() - held until the process ends. Return: fd, -EWOULDBLOCK, -errno. */
 int lock_take(void);
 
+/** lock_error() - what a failed lock_take() means */
+const char *lock_error(int rc);
+
 #endif

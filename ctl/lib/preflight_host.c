@@ -36,6 +36,7 @@ static void check_lock(struct preflight *pf)
 
 static void check_kexec(struct preflight *pf)
 {
+	char level[32];
 	uint64_t off;
 	int rc = read_u64("/proc/sys/kernel/kexec_load_disabled", &off);
 
@@ -46,6 +47,10 @@ static void check_kexec(struct preflight *pf)
 		check_bad(pf, "kexec", "", "kernel.kexec_load_disabled = 0",
 			  "boot again without setting it; it cannot be taken back",
 			  "kernel.kexec_load_disabled = %llu", (unsigned long long)off);
+	else if (*lockdown(level, sizeof(level)))
+		/* Whether the signature will do only the kernel knows, when it is loaded. */
+		check_ok(pf, "kexec", "", "allowed, but the kernel is locked down (%s): it may want a signed one",
+			 level);
 	else
 		check_ok(pf, "kexec", "", "allowed");
 }

@@ -92,12 +92,16 @@ void report_devices(struct json_object *o)
 
 void report_bad_probes(const char *who, const struct kh_probe *probe, unsigned int n)
 {
-	char names[KH_MAX_PROBES * 22];
+	char names[KH_MAX_PROBES * 22], level[32];
 
 	if (instr_list(probe, n, KH_PROBE_MISSING, names, sizeof(names)))
 		talk("%s: this kernel has nothing to attach these to: %s", who, names);
 	if (instr_list(probe, n, KH_PROBE_REFUSED, names, sizeof(names)))
 		talk("%s: could not be attached: %s", who, names);
+	else
+		return;
+	if (*lockdown(level, sizeof(level)))
+		talk("%s: the kernel is locked down (%s)", who, level);
 }
 
 static void print_side(const struct state *s, enum kh_side side)

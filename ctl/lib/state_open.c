@@ -73,7 +73,7 @@ static int pick_by_looks(const struct dax_dev *devs, int n, struct kh_err *e)
 
 	for (i = 0; i < n; i++) {
 		rc = looks_like_state(&devs[i]);
-		if (rc == -EBADMSG || rc == -EPROTONOSUPPORT)
+		if (rc == -EBADMSG || rc == -EPROTONOSUPPORT || rc == -EACCES)
 			return open_dev(&(struct state){ 0 }, &devs[i], false, e);
 		if (rc)
 			continue;

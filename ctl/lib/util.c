@@ -205,3 +205,16 @@ int boot_id(char *buf, size_t size)
 
 	return n < 0 ? n : 0;
 }
+
+const char *lockdown(char *buf, size_t size)
+{
+	char text[80], *level = NULL;
+
+	/* "none [integrity] confidentiality" */
+	if (read_text("/sys/kernel/security/lockdown", text, sizeof(text)) > 0)
+		level = strchr(text, '[');
+	if (level)
+		level[strcspn(level, "]")] = '\0';
+	copy_str(buf, size, level && strcmp(level, "[none") ? level + 1 : "");
+	return buf;
+}

@@ -55,4 +55,10 @@ void kernel_name(char *buf, size_t size);
 /** boot_id() - of the running kernel. Return: 0 or -errno. */
 int boot_id(char *buf, size_t size);
 
+/**
+ * lockdown() - how far the running kernel is locked down
+ * @buf: "integrity" or "confidentiality"; empty: not at all, or nobody tells
+ */
+const char *lockdown(char *buf, size_t size);
+
 #endif

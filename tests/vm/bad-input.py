@@ -145,6 +145,20 @@ def neighbours(tap, l1):
     refused(tap, l1, "a state area that is none", "state", GOOD + " --state /dev/dax0.0")
 
 
+def nobody(tap, l1):
+    """Whoever is not root learns nothing, changes nothing, and is told why."""
+    l1.check("cp /etc/passwd /run/passwd; echo nobody:x:65534:65534::/:/bin/sh >>/run/passwd; mount --bind /run/passwd /etc/passwd")
+    for arguments, exit_status, says in (
+            ("check " + GOOD, 3, "root: user 65534"), ("upgrade " + GOOD, 3, "root: user 65534"),
+            ("init --state /dev/dax2.0 --force", 3, "as root"), ("abort", 3, "as root"), ("resume", 3, "as root"),
+            ("status", 1, "Permission denied"), ("trace --saved", 1, "Permission denied"), ("trace", 1, "not permitted"),
+            ("verify", 5, "Permission denied"), ("verify --save /run/x.khb", 5, "Permission denied")):
+        status, out = l1.run(f"su nobody -c 'khctl {arguments}'")
+        tap.check(f"not root: khctl {arguments.split(' --')[0]}: exit status {exit_status}, and says why",
+                  status == exit_status and says in out, f"{status}: {out}")
+    l1.check("umount /etc/passwd")
+
+
 def a_good_host(tap):
     with lab(tap, "bad-input", kernel="a", guests=("g1", "g2")) as l1:
         life = Life(l1)
@@ -153,7 +167,7 @@ def a_good_host(tap):
         status, data, talk = khctl(l1, "check " + GOOD)
         tap.check("without any fault the checks pass", status == 0, talk)
         with untouched(tap, l1, life):
-            for part in (kernels, command_lines, sockets, neighbours):
+            for part in (kernels, command_lines, sockets, neighbours, nobody):
                 tap.say(part.__name__)
                 part(tap, l1)
         hung(tap, l1)
