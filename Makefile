@@ -53,7 +53,7 @@ kernels: build/stamp/sources
 qemu: build/stamp/sources
 	$(Q)tools/build-qemu build
 
-$(BPF_OBJ) build/bpf/resume.bpf.o build/tests/vm/crowd build/tests/vm/crowd.bpf.o: | deps
+$(BPF_OBJ) build/bpf/resume.bpf.o build/tests/vm/crowd build/tests/vm/crowd.bpf.o build/tests/vm/without: | deps
 build/guest/bin/khload build/tests/vm/holder $(CTL_OBJ) $(CTL_UNCHECKED_OBJ): | deps
 
 # Images

@@ -6,20 +6,23 @@ The kernel of the lab is bzImage-inject (kernel/config/inject.config): between t
 last process of the old kernel and the first of the new one it does what it is told to.
 Then khctl verify and the witness are asked, each for itself. Writes build/evidence/violations.json.
 """
+import base64
 import collections
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from gdb import Debugger  # noqa: E402
-from scenario import BUILD, Life, Tap, check_agreement, jump, khctl, lab, witness  # noqa: E402
+from scenario import BUILD, Life, Tap, check_agreement, crowd, jump, khctl, lab, witness  # noqa: E402
 
 OUT = os.path.join(os.environ.get("KHCTL_EVIDENCE_OUT", BUILD), "evidence")
 KERNEL = "--kernel /boot/bzImage-inject --qmp /run/g1.qmp"
 MANIFEST = 0x1b0000     # of the old kernel, in the state area: docs/state-format.md
+GUEST_RAM = 0x150000000  # a page of it
 FINAL = True            # the guest or its card does not outlive it: a lab of its own
 
 # where: the kernel that does it. claim: what khctl must say is violated, or with a ? unknown.
@@ -44,12 +47,15 @@ VIOLATIONS = [
     Violation("decode-off", "old", "decode", "nic.config"),
     Violation("msix-off", "old", "msix-enable", "nic.config"),
     Violation("recorder-overrun", "old", "?recorder-whole", None),
+    Violation("program-not-attached", "old", "?instruments", None),
     Violation("manifest-edited", "after", "manifest", None),
     Violation("foreign-boot", "after", "?kernel-changed", None),
     Violation("d3", "new", "power-state", "nic.power"),
-    # QEMU's e1000e takes no notice of the write; a card that does is reset by it
+    # QEMU's e1000e takes no notice of the writes; a card that does is reset by them
     Violation("flr", "new", "no-reset", "nic.config"),
-    Violation("guest-ram-written", "old", None, "memory", FINAL),
+    Violation("pm-reset", "new", "no-reset", "nic.power"),
+    Violation("guest-ram-written", "old", "guest-ram-unwritten", "memory", FINAL),
+    Violation("guest-ram-written", "new", "guest-ram-unwritten", "memory", FINAL),
     Violation("mapping-removed", "old", "mappings", None, FINAL),
     Violation("bus-reset", "new", "no-reset", "nic.reset", FINAL),
     Violation("pte-elsewhere", "old", "mappings", None, FINAL),
@@ -58,26 +64,28 @@ VIOLATIONS = [
 
 
 def command_line(l1, more=""):
-    words = [w for w in l1.check("cat /proc/cmdline").split() if not w.startswith("kram_inject=")]
+    words = [w for w in l1.check("cat /proc/cmdline").split() if not w.startswith("kram_inject")]
     return " ".join(words + ([more] if more else []))
 
 
 def do_it(l1, v):
     """One upgrade, in which it happens. Returns what khctl verify and what the witness say."""
     begin, program, more = time.time(), "khctl", ""
-    if v.where == "old":
+    if v.name == "program-not-attached":
+        crowd(l1)
+    elif v.where == "old":
         l1.check(f"echo {v.name} > /sys/kernel/debug/kram_inject")
     elif v.name == "guest-ram-allocated":
         # A page of the guest's RAM becomes usable RAM for the next kernel; khctl itself would not go there.
         # What is before and behind it are two regions then, and the root's number is one higher.
         root = int(re.search(r"root=/dev/pmem(\d+)", l1.check("cat /proc/cmdline"))[1])
-        program, more = "khctl-unchecked", f"memmap=4K%0x150000000-12+1 root=/dev/pmem{root + 1}"
+        program, more = "khctl-unchecked", f"memmap=4K%{GUEST_RAM:#x}-12+1 root=/dev/pmem{root + 1}"
     elif v.where == "new":
-        more = "kram_inject=" + v.name
+        more = f"kram_inject={v.name} kram_inject_ram={GUEST_RAM:#x}"
     jumped, _, output = jump(l1, f"{program} upgrade {KERNEL} --append '{command_line(l1, more)}'")
     if not jumped:
         raise RuntimeError("no jump: " + output[-2000:])
-    if v.where in ("old", "new") and v.name != "guest-ram-allocated":
+    if v.where in ("old", "new") and v.name not in ("guest-ram-allocated", "program-not-attached"):
         done = f"inject: {v.name}: 0"
         if done not in l1.console():
             raise RuntimeError(f"it was not done: no '{done}' on the console")
@@ -166,9 +174,17 @@ def check_bundle(tap, l1, live):
 
     status, again, talk = khctl(l1, "verify --bundle /run/good.khb")
     tap.check("bundle: the same claims", status == 0 and claims(again) == claims(live), talk)
-    l1.check("head -c 100000 /run/good.khb > /run/cut.khb; cp /run/good.khb /run/bad.khb; "
-             "printf x | dd of=/run/bad.khb bs=1 seek=5000 conv=notrunc 2>/dev/null; echo hello > /run/no.khb")
-    for name, why in (("cut", "cut"), ("bad", "damaged"), ("no", "no bundle")):
+    path = l1.path("good.khb")
+    with open(path, "wb") as f:
+        f.write(base64.b64decode(l1.check("base64 /run/good.khb")))
+    done = subprocess.run([os.path.join(BUILD, "ctl/khctl"), "verify", "--bundle", path, "--json"], capture_output=True,
+                          text=True, check=False)
+    tap.check("bundle: the same claims on another machine", done.returncode == 0
+              and claims(json.loads(done.stdout)) == claims(live), done.stdout + done.stderr)
+    l1.check("head -c 100000 /run/good.khb > /run/cut.khb; cp /run/good.khb /run/bad.khb; cp /run/good.khb /run/version.khb; "
+             "printf x | dd of=/run/bad.khb bs=1 seek=5000 conv=notrunc 2>/dev/null; echo hello > /run/no.khb; "
+             "printf '\\007' | dd of=/run/version.khb bs=1 seek=8 conv=notrunc 2>/dev/null")
+    for name, why in (("cut", "cut"), ("bad", "damaged"), ("no", "no bundle"), ("version", "of version 7")):
         status, data, talk = khctl(l1, f"verify --bundle /run/{name}.khb")
         tap.check(f"bundle: {why}: exit status 5 and the reason",
                   status == 5 and data["verdict"] == "unknown" and why in data["error"], talk)

@@ -7,7 +7,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from scenario import Life, Tap, check_agreement, check_logs, jump, khctl, lab, save_kernel_log, witness  # noqa: E402
+from scenario import (  # noqa: E402
+    Life, Tap, check_agreement, check_logs, check_quiet, jump, khctl, lab, save_kernel_log, witness)
 
 
 def once(tap, l1, number, to):
@@ -22,6 +23,7 @@ def once(tap, l1, number, to):
     tap.check(f"{number}: the witness says pass", report["verdict"] == "pass",
               json.dumps([c for c in report["checks"] if c["verdict"] != "pass"]))
     check_agreement(tap, verify, report)
+    check_quiet(tap, l1, f"after {number}")
 
 
 def main():

@@ -10,20 +10,22 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from scenario import (  # noqa: E402
-    Life, Tap, check_logs, check_memory, check_same_life, check_second_guest, check_traffic, check_verify, check_witness,
-    khctl, lab, serial_until, upgrade, witness)
+    Life, Tap, attached, check_logs, check_memory, check_quiet, check_same_life, check_second_guest, check_traffic,
+    check_verify, check_witness, khctl, lab, serial_until, upgrade, witness)
 
 UPGRADE = "khctl upgrade --kernel /boot/bzImage-b --qmp /run/g1.qmp --qmp /run/g2.qmp"
 
 LOADED = "read loaded < /sys/kernel/kexec_loaded; [ $loaded = 1 ]"
 
+# nothing can go past a VM that does not answer: the upgrade is caught in the middle of saving
+AMID_SAVE = ("kill -STOP $(cat /run/g2.pid); until [ $(saves) -gt $n ] || ! kill -0 $pid; do :; done; "
+             "kill -{} $pid; kill -CONT $(cat /run/g2.pid)")
+
 # when to act, as a shell condition in L1 (without a fork where time is short), and what to do
 POINTS = [
     ("during the checks", 'grep -q "FLOCK.* $pid " /proc/locks', "kill -TERM $pid"),
     ("once the new kernel is loaded", LOADED, "kill -TERM $pid"),
-    # nothing can go past a VM that does not answer: the upgrade is caught in the middle of saving
-    ("while guests are saved", LOADED, "kill -STOP $(cat /run/g2.pid); until [ $(saves) -gt $n ] || ! kill -0 $pid; do :; done; "
-     "kill -TERM $pid; kill -CONT $(cat /run/g2.pid)"),
+    ("while guests are saved", LOADED, AMID_SAVE.format("TERM")),
 ]
 
 
@@ -41,10 +43,15 @@ def disturbed(l1, condition, action):
 def check_undone(tap, l1, life, before, status, output, what):
     tap.check(f"{what}: exit status 1", status == 1, f"{status}\n{output}")
     tap.check(f"{what}: says that all was undone", "undone" in output, output)
+    return check_as_before(tap, l1, life, before, what)
+
+
+def check_as_before(tap, l1, life, before, what):
     loaded = l1.check("cat /sys/kernel/kexec_loaded").strip()
     tap.check(f"{what}: the new kernel is unloaded", loaded == "0", loaded)
     _, data, talk = khctl(l1, "status")
     tap.check(f"{what}: no upgrade is pending", data and data["state"] in ("idle", "aborted"), talk)
+    check_quiet(tap, l1, "after " + what)
     after = life.caught_up(before)
     check_same_life(tap, before, after)
     check_traffic(tap, after)
@@ -65,6 +72,21 @@ def interrupted(tap, l1, life):
         report = witness(l1, begin, time.time())
         seen = {c["id"] for c in report["checks"] if c["verdict"] == "fail"}
         tap.check("the witness saw neither fault nor reset", not seen & {"iommu.faults", "nic.reset", "iommu.translation"}, seen)
+
+
+def killed(tap, l1, life):
+    """Nothing can be undone by who is gone: khctl abort does it, and takes away what was left attached."""
+    tap.say("khctl upgrade is killed while guests are saved")
+    before = life.both()
+    second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+    status, output = disturbed(l1, LOADED, AMID_SAVE.format("KILL"))
+    tap.check("killed: it was", status == 128 + 9, f"{status}\n{output}")
+    there = attached(l1)
+    tap.check("killed: programs, pins and the recorder are left", there == ["programs", "pins", "recorder"], there)
+    status, data, talk = khctl(l1, "abort")
+    tap.check("killed: khctl abort undoes it", status == 0 and data["result"] == "undone", talk)
+    check_as_before(tap, l1, life, before, "killed")
+    check_second_guest(tap, l1, second)
 
 
 def a_guest_dies(tap, l1, life):
@@ -93,7 +115,7 @@ def main():
     with lab(tap, "undo", kernel="a", guests=("g1", "g2")) as l1:
         life = Life(l1)
         life.ready()
-        for part in (interrupted, a_guest_dies, and_then_it_works):
+        for part in (interrupted, killed, a_guest_dies, and_then_it_works):
             part(tap, l1, life)
         check_logs(tap, l1)
     tap.finish()

@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from scenario import (  # noqa: E402
-    Life, Tap, check_agreement, check_all_arrived, check_host_whole, check_logs, check_memory, check_same_life,
+    Life, Tap, check_agreement, check_all_arrived, check_host_whole, check_logs, check_memory, check_quiet, check_same_life,
     check_second_guest, check_traffic, check_verify, check_witness, host, kram_pages, lab, serial_until, upgrade)
 
 
@@ -30,6 +30,7 @@ def one_upgrade(tap, lab, life, number, to):
     check_second_guest(tap, lab, second)
     report = check_witness(tap, lab, begin, time.time())
     check_agreement(tap, verify, report)
+    check_quiet(tap, lab, "after it")
     now, owners_now = kram_pages(lab)
     tap.check("KRAM in use does not grow", now <= pages, (owners, owners_now))
 

@@ -24,7 +24,7 @@ check-khload: build/guest/bin/khload
 check-witness:
 	$(Q)tests/witness/test-witness.py
 
-# For the scenario that shows a program which cannot be attached.
+# For the scenarios in which programs cannot be attached, one or all of them.
 build/tests/vm/crowd.bpf.o: tests/vm/bpf/crowd.bpf.c
 	$(Q)mkdir -p $(@D)
 	@echo "  BPF      $@"
@@ -35,17 +35,22 @@ build/tests/vm/crowd: tests/vm/bpf/crowd.c
 	@echo "  CC       $@"
 	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs libbpf)
 
-images: build/tests/vm/crowd.bpf.o build/tests/vm/crowd
+build/tests/vm/without: tests/vm/bpf/without.c
+	$(Q)mkdir -p $(@D)
+	@echo "  CC       $@"
+	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -o $@ $<
+
+images: build/tests/vm/crowd.bpf.o build/tests/vm/crowd build/tests/vm/without
 
 # A lab of its own, with the kernel that violates on purpose; nothing of it is in any other lab.
 EVIDENCE_LAB := build/evidence/lab
 .PHONY: check-evidence
 check-evidence: all
 	$(Q)tools/build-kernel build inject
-	$(Q)for d in bin ctl firmware guest; do ln -sfn ../../$$d $(EVIDENCE_LAB)/$$d; done
+	$(Q)for d in bin ctl firmware guest tests; do ln -sfn ../../$$d $(EVIDENCE_LAB)/$$d; done
 	@echo "  L1       $(EVIDENCE_LAB)/img/l1.img"
 	$(Q)tools/l1-image $(EVIDENCE_LAB)
-	$(Q)KHCTL_LAB_BUILD=$(CURDIR)/$(EVIDENCE_LAB) KHCTL_EVIDENCE_OUT=$(CURDIR)/build tests/vm/run evidence
+	$(Q)KHCTL_LAB_BUILD=$(CURDIR)/$(EVIDENCE_LAB) KHCTL_EVIDENCE_OUT=$(CURDIR)/build tests/vm/run evidence blind
 
 # No false alarm in many upgrades in a row; not part of check. SOAK=5 for less.
 .PHONY: soak

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the scenarios share: a lab with its load, an upgrade in it, and what must hold afterwards."""
+import base64
 import contextlib
 import json
 import os
@@ -137,6 +138,37 @@ def upgrade(tap, lab, to, sockets=("/run/g1.qmp",), more="", timeout=240):
     tap.check(f"the new kernel is {to}", release.endswith(KERNELS[to]), release)
     tap.check("khctl resume succeeded", status == 0, output[-3000:])
     return release
+
+
+def attached(lab):
+    """What of the instruments is at work in L1: nothing, while no upgrade is on."""
+    found = {"programs": lab.check("bpftool prog show").strip(),
+             "pins": lab.run("ls -d /sys/fs/bpf/khctl")[0] == 0,
+             "recorder": not lab.check("cat /sys/kernel/kram/recorder").startswith("stopped")}
+    return [name for name, there in found.items() if there]
+
+
+def check_quiet(tap, lab, when):
+    there = attached(lab)
+    tap.check(f"no program is loaded, nothing is pinned, the recorder stands {when}", not there, there)
+
+
+def send(lab, path, to):
+    """A file of this machine's into L1."""
+    with open(path, "rb") as f:
+        data = base64.b64encode(f.read()).decode()
+    lab.check(f"echo {data} | base64 -d >{to}")
+
+
+def crowd(lab):
+    """One function gets as many programs as a kernel takes, so that khctl's own cannot be attached."""
+    for name in ("crowd", "crowd.bpf.o"):
+        send(lab, os.path.join(BUILD, "tests/vm", name), "/run/" + name)
+    lab.check("chmod +x /run/crowd; setsid /run/crowd /run/crowd.bpf.o </dev/null >/run/crowd.log 2>&1 & "
+              "i=0; while [ ! -s /run/crowd.log ] && [ $i -lt 600 ]; do usleep 50000; i=$((i+1)); done")
+    out = lab.check("cat /run/crowd.log")
+    if out != "38 attached\n":
+        raise RuntimeError("the function is not full: " + out)
 
 
 def check_verify(tap, lab):
