@@ -105,7 +105,7 @@ int state_open(struct state *s, const char *path, bool write, struct kh_err *e)
 	else if (i == -ENOENT && path)
 		rc = err_set(e, i, "%s is no enabled devdax device", path);
 	else
-		rc = err_set(e, i, "no devdax device holds a state area");
+		rc = err_set(e, i, "no devdax device that nobody uses holds a state area");
 	free(devs);
 	return rc;
 }
