@@ -145,6 +145,16 @@ def neighbours(tap, l1):
     refused(tap, l1, "a state area that is none", "state", GOOD + " --state /dev/dax0.0")
 
 
+def no_recorder(tap, l1):
+    """A kernel whose KRAM has none, as far as khctl can see."""
+    l1.check("mkdir -p /run/kram && cd /sys/kernel/kram && cp -r abi_version generation state nr_areas owners /run/kram/ && "
+             "mkdir -p /run/kram/area0 && cp area0/*[!w] /run/kram/area0/ && mount --bind /run/kram /sys/kernel/kram")
+    try:
+        refused(tap, l1, "no recorder", "recorder", GOOD)
+    finally:
+        l1.check("umount /sys/kernel/kram")
+
+
 def nobody(tap, l1):
     """Whoever is not root learns nothing, changes nothing, and is told why."""
     l1.check("cp /etc/passwd /run/passwd; echo nobody:x:65534:65534::/:/bin/sh >>/run/passwd; mount --bind /run/passwd /etc/passwd")
@@ -166,8 +176,10 @@ def a_good_host(tap):
         serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
         status, data, talk = khctl(l1, "check " + GOOD)
         tap.check("without any fault the checks pass", status == 0, talk)
+        found = next(c["found"] for c in data["checks"] if c["id"] == "recorder")
+        tap.check("they say for how many devices the recorder has room", re.search(r"enough for \d\d+ devices", found), found)
         with untouched(tap, l1, life):
-            for part in (kernels, command_lines, sockets, neighbours, nobody):
+            for part in (kernels, command_lines, sockets, neighbours, no_recorder, nobody):
                 tap.say(part.__name__)
                 part(tap, l1)
         hung(tap, l1)

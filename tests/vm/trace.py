@@ -129,6 +129,9 @@ def check_saved(tap, l1):
     data = khctl(l1, "status")[1]
     programs = [p for side in data["instruments"] for p in side["programs"] if p["state"] != "unused"]
     tap.check("khctl status: every program was attached", programs and all(p["state"] == "attached" for p in programs), data)
+    kram = data["kram"]
+    tap.check("khctl status: KRAM was adopted and is in use", kram["state"] == "adopted"
+              and 0 < kram["used_pages"] < kram["pool_pages"], kram)
     new_side = data["instruments"][1]
     ns = (new_side["attached_tsc"] - new_side["began_tsc"]) * 10**9 // data["tsc_hz"]
     tap.say(f"attaching took {ns} ns in the new kernel, the blackout {data['blackout_ns']} ns")
