@@ -42,6 +42,23 @@ static int __init initcall_defer_setup(char *str)
 }
 early_param("initcall_defer", initcall_defer_setup);
 
+/**
+ * initcall_defer_asked - was an initcall named on the command line
+ * @name: of the function
+ *
+ * For what has to know before initcall_defer_resolve(), after early parameters.
+ */
+bool __init initcall_defer_asked(const char *name)
+{
+	const char *p = defer_names;
+	size_t len = strlen(name);
+
+	for (; p && *p; p = strchrnul(p, ','), p += *p == ',')
+		if (!strncmp(p, name, len) && (!p[len] || p[len] == ','))
+			return true;
+	return false;
+}
+
 static int __init initcall_defer_match(void *data, unsigned long addr)
 {
 	if (defer_nr_wanted == DEFER_MAX)

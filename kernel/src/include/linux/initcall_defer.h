@@ -7,11 +7,13 @@
 
 /* init/initcall_defer.c tells what each of them is for. */
 #ifdef CONFIG_INITCALL_DEFER
+bool initcall_defer_asked(const char *name);
 void initcall_defer_resolve(void);
 bool initcall_deferred(initcall_t fn);
 bool initcalls_pending(void);
 void initcall_defer_arm(void);
 #else
+static inline bool initcall_defer_asked(const char *name) { return false; }
 static inline void initcall_defer_resolve(void) { }
 static inline bool initcall_deferred(initcall_t fn) { return false; }
 static inline bool initcalls_pending(void) { return false; }

@@ -22,45 +22,52 @@ pgprot_t kram_ram_prot(pgprot_t prot)
 	return __pgprot(pgprot_val(prot) & ~_PAGE_DIRTY);
 }
 
+/* Who is told what: a dirty entry, and what was looked at in one piece. */
+struct ram_look {
+	void (*dirty)(pte_t *pte, u64 start, u64 size);
+	void (*piece)(u64 start, u64 size);
+};
+
 /*
- * Calls @dirty for each dirty entry that maps devdax memory. Returns how many bytes such
- * entries map, and those that nothing maps yet: nobody can have stored to them.
+ * Looks at the entries that map devdax memory. What nothing maps yet counts as
+ * looked at: nobody can have stored to it.
  */
-static u64 ram_walk(const struct e820_entry *entry,
-		    void (*dirty)(pte_t *pte, u64 start, u64 size))
+static void ram_walk(const struct e820_entry *entry, const struct ram_look *look)
 {
-	u64 addr, next, size, seen = 0, end = entry->addr + entry->size;
+	u64 addr, next, size, start = entry->addr, end = entry->addr + entry->size;
 	struct dev_pagemap *map = NULL;
 	unsigned int level;
 	pte_t *pte;
 
-	for (addr = entry->addr; addr < end; addr = next) {
+	for (addr = start; addr < end; addr = next) {
 		pte = lookup_address((unsigned long)__va(addr), &level);
 		size = page_level_size(level);
 		next = min((addr | (size - 1)) + 1, end);
-		if (pte && pte_present(*pte)) {
-			map = get_dev_pagemap(PHYS_PFN(addr), map);
-			if (!map || map->type != MEMORY_DEVICE_GENERIC)
-				continue;
+		if (!pte || !pte_present(*pte))
+			continue;
+		map = get_dev_pagemap(PHYS_PFN(addr), map);
+		if (map && map->type == MEMORY_DEVICE_GENERIC) {
 			if (pte_flags(*pte) & _PAGE_DIRTY)
-				dirty(pte, addr, next - addr);
+				look->dirty(pte, addr, next - addr);
+			continue;
 		}
-		seen += next - addr;
+		if (look->piece && addr > start)
+			look->piece(start, addr - start);
+		start = next;
 	}
+	if (look->piece && end > start)
+		look->piece(start, end - start);
 	put_dev_pagemap(map);
-	return seen;
 }
 
-static u64 ram_walk_all(void (*dirty)(pte_t *pte, u64 start, u64 size))
+static void ram_walk_all(const struct ram_look *look)
 {
-	u64 seen = 0;
 	int i;
 
 	for (i = 0; i < e820_table->nr_entries; i++)
 		if (e820_table->entries[i].type == E820_TYPE_PRAM ||
 		    e820_table->entries[i].type == E820_TYPE_PMEM)
-			seen += ram_walk(&e820_table->entries[i], dirty);
-	return seen;
+			ram_walk(&e820_table->entries[i], look);
 }
 
 static void ram_clean(pte_t *pte, u64 start, u64 size)
@@ -73,6 +80,11 @@ static void ram_tell(pte_t *pte, u64 start, u64 size)
 	kram_record(KH_EV_RAM_WRITTEN, KH_NO_BDF, 0, start, size);
 }
 
+static void ram_looked(u64 start, u64 size)
+{
+	kram_record(KH_EV_RAM_LOOK, KH_NO_BDF, 0, start, size);
+}
+
 /**
  * kram_ram_forget - what was stored so far is of no interest
  *
@@ -80,9 +92,11 @@ static void ram_tell(pte_t *pte, u64 start, u64 size)
  */
 void kram_ram_forget(void)
 {
+	const struct ram_look look = { .dirty = ram_clean };
+
 	if (!kram_recording)
 		return;
-	ram_walk_all(ram_clean);
+	ram_walk_all(&look);
 	/* A CPU that knows an entry as dirty would not note it again. */
 	flush_tlb_all();
 }
@@ -97,11 +111,10 @@ void kram_ram_forget(void)
  */
 void kram_ram_look(void)
 {
-	u64 bytes;
+	const struct ram_look look = { .dirty = ram_tell, .piece = ram_looked };
 
 	if (!kram_recording)
 		return;
 	kram_inject_look();
-	bytes = ram_walk_all(ram_tell);
-	kram_record(KH_EV_RAM_LOOK, KH_NO_BDF, _RET_IP_, bytes);
+	ram_walk_all(&look);
 }

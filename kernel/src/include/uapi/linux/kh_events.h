@@ -91,7 +91,7 @@ enum kh_event_type {
 	KH_EV_MACHINE_KEXEC	= 57,	/* the last thing */
 	KH_EV_KRAM_SEAL		= 58,	/* generation */
 	KH_EV_KRAM_ADOPT	= 59,	/* generation, 0 or reason */
-	KH_EV_RAM_LOOK		= 60,	/* was guests' RAM stored to? Bytes looked at */
+	KH_EV_RAM_LOOK		= 60,	/* at guests' RAM: physical address, bytes */
 	KH_EV_RAM_WRITTEN	= 61,	/* physical address, bytes: stored to somewhere in there */
 
 	/* The way to the running guest */
