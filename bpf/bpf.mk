@@ -8,7 +8,7 @@ BPFTOOL	?= $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool)
 # resume.bpf.c stays by itself: it is loaded while guests wait.
 BPF_SRC	:= $(filter-out bpf/resume.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJ	:= $(patsubst %.c,$(BUILD)/%.o,$(BPF_SRC))
-BPF_SKEL := $(BUILD)/bpf/khctl.skel.h $(BUILD)/bpf/resume.skel.h
+BPF_SKEL := $(BUILD)/bpf/khctl.skel.h $(BUILD)/bpf/resume.lskel.h
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Ibpf -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Wno-missing-declarations
 
@@ -21,6 +21,11 @@ $(BUILD)/bpf/khctl.bpf.o: $(BPF_OBJ)
 	@echo "  BPFLINK  $@"
 	$(CTL_Q)$(BPFTOOL) gen object $@ $^
 
-$(BPF_SKEL): $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+$(BUILD)/bpf/khctl.skel.h: $(BUILD)/bpf/khctl.bpf.o
 	@echo "  SKEL     $@"
-	$(CTL_Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(CTL_Q)$(BPFTOOL) gen skeleton $< name khctl_bpf > $@
+
+# Without libbpf: the light skeleton is a program that loads the others.
+$(BUILD)/bpf/resume.lskel.h: $(BUILD)/bpf/resume.bpf.o
+	@echo "  SKEL     $@"
+	$(CTL_Q)$(BPFTOOL) gen skeleton -L $< name resume_bpf > $@

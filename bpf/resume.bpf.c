@@ -2,49 +2,46 @@
 /*
  * What watches while guests stand and wait for the new kernel. Raw tracepoints
  * whose arguments are numbers: nothing is relocated, khctl does not read the
- * kernel's BTF, no function is patched. So attaching takes milliseconds.
+ * kernel's BTF, no function is patched. So attaching takes milliseconds. The
+ * context is no struct, for its name would be looked up in the kernel's BTF.
  */
 #define KH_RING_BYTES (1 << 17)
 #include "common.h"
 
-struct raw {
-	__u64 arg[6];
-};
-
 /* segment, bus, devfn, offset, bytes, value */
 SEC("raw_tp/pci_config_write")
-int new_cfg_write(struct raw *ctx)
+int new_cfg_write(__u64 *ctx)
 {
-	__u32 bdf = KH_BDF(ctx->arg[0], ctx->arg[1], ctx->arg[2]);
+	__u32 bdf = KH_BDF(ctx[0], ctx[1], ctx[2]);
 
 	if (!bpf_map_lookup_elem(&watched, &bdf))
 		return 0;
-	return EVENT(ctx, KH_EV_PCI_CFG_WRITE, bdf, 0, (__u32)ctx->arg[3], (__u32)ctx->arg[4],
-		     (__u32)ctx->arg[5]);
+	return EVENT(ctx, KH_EV_PCI_CFG_WRITE, bdf, 0, (__u32)ctx[3], (__u32)ctx[4],
+		     (__u32)ctx[5]);
 }
 
-static __always_inline int page(struct raw *ctx, __u16 type)
+static __always_inline int page(__u64 *ctx, __u16 type)
 {
 	struct kh_event e;
 
 	fill(&e, type, KH_NO_BDF, 0);
-	e.arg[0] = ctx->arg[0];
-	e.arg[1] = (__u32)ctx->arg[1];
-	e.arg[2] = (__u8)ctx->arg[3] ? KH_PAGE_KRAM : KH_PAGE_BUDDY;
-	e.arg[3] = (__u32)ctx->arg[2];
-	e.caller = ctx->arg[4];
+	e.arg[0] = ctx[0];
+	e.arg[1] = (__u32)ctx[1];
+	e.arg[2] = (__u8)ctx[3] ? KH_PAGE_KRAM : KH_PAGE_BUDDY;
+	e.arg[3] = (__u32)ctx[2];
+	e.caller = ctx[4];
 	return send(ctx, &e);
 }
 
 /* physical address, order, kind, whether from KRAM, caller */
 SEC("raw_tp/iommu_page_alloc")
-int new_page_alloc(struct raw *ctx)
+int new_page_alloc(__u64 *ctx)
 {
 	return page(ctx, KH_EV_IOMMU_PAGE_ALLOC);
 }
 
 SEC("raw_tp/iommu_page_free")
-int new_page_free(struct raw *ctx)
+int new_page_free(__u64 *ctx)
 {
 	return page(ctx, KH_EV_IOMMU_PAGE_FREE);
 }
@@ -59,9 +56,9 @@ struct {
 
 /* the vCPU */
 SEC("raw_tp/kvm_entry")
-int new_kvm_run(struct raw *ctx)
+int new_kvm_run(__u64 *ctx)
 {
-	__u64 key = ctx->arg[0];
+	__u64 key = ctx[0];
 	__u8 one = 1;
 
 	if (bpf_map_lookup_elem(&ran, &key) ||

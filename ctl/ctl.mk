@@ -9,11 +9,15 @@ CTL_Q	:= $(if $(filter 1,$(V)),,@)
 
 include bpf/bpf.mk
 
-CTL_PKGS := json-c libdaxctl libxxhash zlib libbpf
+# Of libdaxctl the header only: ctl/lib/dax.c loads it. Guests wait until all libraries of khctl resume are
+# loaded, so what can becomes part of it. libelf, which libbpf needs, cannot: Debian 13's libelf.a lacks symbols.
+CTL_PKGS := json-c libxxhash zlib libbpf
 CTL_WARN := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
 CTL_CPPFLAGS := -D_GNU_SOURCE -Ikernel/src/include/uapi -I$(BUILD)
-CTL_PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(CTL_PKGS))
-CTL_PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(CTL_PKGS)) -lpthread
+CTL_PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(CTL_PKGS) libdaxctl)
+CTL_PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(CTL_PKGS)) -ldl -lpthread
+CTL_LINK_LIBS = -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs $(filter-out zlib,$(CTL_PKGS))) -Wl,-Bdynamic \
+	-lelf -lz -ldl -lpthread
 
 CTL_LIB_SRC := $(sort $(wildcard ctl/lib/*.c))
 CTL_SRC := $(sort $(wildcard ctl/*.c))
@@ -26,11 +30,11 @@ ctl: $(BUILD)/ctl/khctl $(BUILD)/ctl/khctl-unchecked
 
 $(BUILD)/ctl/khctl: $(CTL_OBJ)
 	@echo "  LD       $@"
-	$(CTL_Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_PKG_LIBS)
+	$(CTL_Q)$(CC) $(CFLAGS) $(LDFLAGS) -no-pie -o $@ $^ $(CTL_LINK_LIBS)
 
 $(BUILD)/ctl/khctl-unchecked: $(CTL_UNCHECKED_OBJ)
 	@echo "  LD       $@"
-	$(CTL_Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_PKG_LIBS)
+	$(CTL_Q)$(CC) $(CFLAGS) $(LDFLAGS) -no-pie -o $@ $^ $(CTL_LINK_LIBS)
 
 $(CTL_OBJ): $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -43,8 +47,8 @@ $(CTL_UNCHECKED_OBJ): $(BUILD)/ctl/unchecked/%.o: ctl/%.c
 	$(CTL_Q)$(CC) $(CTL_CPPFLAGS) -DKHCTL_TEST_NO_PREFLIGHT $(CFLAGS) $(CTL_WARN) \
 		$(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The one file that needs the programs themselves.
-$(BUILD)/ctl/lib/instr.o $(BUILD)/ctl/unchecked/lib/instr.o: | $(BPF_SKEL)
+# The files that need the programs themselves.
+$(foreach d,ctl/lib ctl/unchecked/lib,$(BUILD)/$d/instr_full.o $(BUILD)/$d/instr_light.o): | $(BPF_SKEL)
 
 -include $(CTL_OBJ:.o=.d) $(CTL_UNCHECKED_OBJ:.o=.d)
 

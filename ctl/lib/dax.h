@@ -21,6 +21,9 @@ int dax_list(struct dax_dev **devs);
 /** dax_find() - the one of that path. Return: 0 or -errno. */
 int dax_find(const char *path, struct dax_dev *dev, struct kh_err *e);
 
+/** dax_at() - the one at that physical address. Return: 0 or -errno. */
+int dax_at(uint64_t resource, struct dax_dev *dev);
+
 /**
  * dax_user() - who maps a devdax device
  * @except: a process that does not count

@@ -52,7 +52,7 @@ static const struct {
 	[KH_EV_MACHINE_KEXEC] = { "machine-kexec", { NULL } },
 	[KH_EV_KRAM_SEAL] = { "kram-seal", { "generation" } },
 	[KH_EV_KRAM_ADOPT] = { "kram-adopt", { "generation", "reason" } },
-	[KH_EV_RAM_LOOK] = { "ram-look", { "bytes" } },
+	[KH_EV_RAM_LOOK] = { "ram-look", { "phys", "bytes" } },
 	[KH_EV_RAM_WRITTEN] = { "ram-written", { "*phys", "bytes" } },
 	[KH_EV_ATTACHED] = { "attached", { "programs", "attached" } },
 	[KH_EV_DETACHED] = { "detached", { NULL } },

@@ -319,33 +319,53 @@ static bool stored_to_guest(const struct kh_event *ev, const void *arg)
 	return false;
 }
 
-static uint64_t guest_ram_bytes(const struct kh_plan *plan)
-{
-	uint64_t bytes = 0;
-	unsigned int i, k;
-
-	for (i = 0; i < plan->nr_vms; i++)
-		for (k = 0; k < plan->vm[i].nr_ram; k++)
-			bytes += plan->vm[i].ram[k].dax_size;
-	return bytes;
-}
-
-/* Each kernel must have looked at as much as the guests have, or it says nothing. */
-static void judge_stores(struct judge *j)
+/* How far from @at on a kernel has looked, piece by piece. */
+static uint64_t looked_from(const struct judge *j, enum kh_side side, uint64_t at)
 {
 	const struct recorder *r = &j->ev->rec;
-	struct grounds f = { .event = find_event(j, 0, stored_to_guest, j->plan) };
-	uint64_t want = guest_ram_bytes(j->plan);
-	bool looked[KH_NR_SIDES] = { false };
+	uint64_t from;
 	uint32_t i;
 
-	for (i = 0; r->h && i < r->broken; i++)
-		if (r->ev[i].type == KH_EV_RAM_LOOK && r->ev[i].tsc >= j->from && r->ev[i].arg[0] >= want)
-			looked[in_new(j, &r->ev[i]) ? KH_NEW : KH_OLD] = true;
-	f.unknown = !want || !looked[KH_OLD] || !looked[KH_NEW];
+	do {
+		from = at;
+		for (i = 0; r->h && i < r->broken; i++) {
+			const struct kh_event *ev = &r->ev[i];
+
+			if (ev->type == KH_EV_RAM_LOOK && ev->tsc >= j->from &&
+			    (in_new(j, ev) ? KH_NEW : KH_OLD) == side && ev->arg[0] <= at &&
+			    ev->arg[1] > at - ev->arg[0])
+				at = ev->arg[0] + ev->arg[1];
+		}
+	} while (at > from);
+	return at;
+}
+
+static bool looked_at_all(const struct judge *j, enum kh_side side)
+{
+	const struct kh_plan_ram *r;
+	bool any = false;
+	unsigned int i, k;
+
+	for (i = 0; i < j->plan->nr_vms; i++)
+		for (k = 0; k < j->plan->vm[i].nr_ram; k++) {
+			r = &j->plan->vm[i].ram[k];
+			if (looked_from(j, side, r->resource) < r->resource + r->dax_size)
+				return false;
+			any = true;
+		}
+	return any;
+}
+
+/* Each kernel must have looked at all that the guests have, or it says nothing. */
+static void judge_stores(struct judge *j)
+{
+	struct grounds f = { .event = find_event(j, 0, stored_to_guest, j->plan) };
+	bool old = looked_at_all(j, KH_OLD), new = looked_at_all(j, KH_NEW);
+
+	f.unknown = !old || !new;
 	if (f.unknown)
 		path_fmt(f.text, sizeof(f.text), "the %s kernel has not looked at all of it",
-			 looked[KH_OLD] ? "new" : "old");
+			 old ? "new" : "old");
 	else
 		copy_str(f.text, sizeof(f.text), "what maps it for the kernel was looked at in both kernels");
 	conclude(j, "guest-ram-unwritten", "", &f);
@@ -384,11 +404,24 @@ static void judge_balance(struct judge *j)
 	conclude(j, "kram-balance", "", &f);
 }
 
+static bool any_device(const struct kh_plan *plan)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_vms; i++)
+		if (plan->vm[i].nr_devs)
+			return true;
+	return false;
+}
+
 void judge_host(struct judge *j)
 {
 	judge_kram(j);
-	judge_enable(j, "translation-on", KH_EV_IOMMU_TRANSLATION, GSTS_TES);
-	judge_enable(j, "remapping-on", KH_EV_IRQ_REMAP, GSTS_IRES);
+	/* A kernel that has no device to keep sets its IOMMU up as a stock one does. */
+	if (any_device(j->plan)) {
+		judge_enable(j, "translation-on", KH_EV_IOMMU_TRANSLATION, GSTS_TES);
+		judge_enable(j, "remapping-on", KH_EV_IRQ_REMAP, GSTS_IRES);
+	}
 	judge_faults(j);
 	judge_pages(j);
 	judge_ram(j);

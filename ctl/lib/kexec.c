@@ -13,6 +13,10 @@
 #ifndef KEXEC_FILE_NO_DIGEST
 #define KEXEC_FILE_NO_DIGEST 0x00001000
 #endif
+/* And is loaded where it will run, if there is memory for it. */
+#ifndef KEXEC_FILE_IN_PLACE
+#define KEXEC_FILE_IN_PLACE 0x00002000
+#endif
 
 static const char *load_hint(int err)
 {
@@ -31,9 +35,26 @@ static const char *load_hint(int err)
 	return "";
 }
 
+/* A kernel that does not know one of the flags is slower, and takes the others. */
+static int load(int kfd, int ifd, const char *cmdline, unsigned long flags)
+{
+	static const unsigned long optional[] = { 0, KEXEC_FILE_IN_PLACE,
+						  KEXEC_FILE_IN_PLACE | KEXEC_FILE_NO_DIGEST };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(optional); i++)
+		if (!syscall(SYS_kexec_file_load, kfd, ifd, strlen(cmdline) + 1, cmdline,
+			     flags & ~optional[i]))
+			return 0;
+		else if (errno != EINVAL)
+			break;
+	return -1;
+}
+
 int kexec_load(const char *kernel, const char *initrd, const char *cmdline, struct kh_err *e)
 {
-	unsigned long flags = KEXEC_FILE_NO_DIGEST | (initrd ? 0 : KEXEC_FILE_NO_INITRAMFS);
+	unsigned long flags = KEXEC_FILE_NO_DIGEST | KEXEC_FILE_IN_PLACE |
+			      (initrd ? 0 : KEXEC_FILE_NO_INITRAMFS);
 	int kfd, ifd = -1, rc = 0;
 
 	kfd = open(kernel, O_RDONLY | O_CLOEXEC);
@@ -44,7 +65,7 @@ int kexec_load(const char *kernel, const char *initrd, const char *cmdline, stru
 		if (ifd < 0)
 			rc = err_set(e, -errno, "%s: %s", initrd, strerror(errno));
 	}
-	if (!rc && syscall(SYS_kexec_file_load, kfd, ifd, strlen(cmdline) + 1, cmdline, flags))
+	if (!rc && load(kfd, ifd, cmdline, flags))
 		rc = err_set(e, -errno, "kexec_file_load of %s: %s%s", kernel, strerror(errno),
 			     load_hint(errno));
 	close(kfd);

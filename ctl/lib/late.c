@@ -20,14 +20,19 @@
 static const char * const initcalls[] = {
 	/* all struct pages but the first */
 	"page_alloc_init_deferred",
-	/* tracing's own tables: events are recorded without them */
-	"trace_eval_init", "trace_eval_sync", "ftrace_check_for_weak_functions", "ftrace_check_sync",
+	/* the table by which stacks are unwound */
+	"unwind_init_deferred",
+	/* tables for tracing */
+	"trace_eval_init", "trace_eval_sync", "ftrace_check_for_weak_functions",
+	"ftrace_check_sync",
 	/* what parses the kernel's BTF, to offer functions to BPF programs */
 	"kfunc_init", "cpumask_kfunc_init", "crypto_kfunc_init", "bpf_kfunc_init",
 	"bpf_fs_kfuncs_init", "bpf_key_sig_kfuncs_init", "bpf_kprobe_multi_kfuncs_init",
 	"bpf_tcp_ca_kfunc_init", "bpf_map_iter_init", "init_subsystem", "xdp_metadata_init",
 	"bpf_dummy_struct_ops_init", "bpf_prog_test_run_init", "cubictcp_register",
 	"tcp_congestion_default",
+	/* random numbers for packets of the host's own */
+	"ip_idents_seed",
 	/* clocks beside the TSC */
 	"init_acpi_pm_clocksource",
 	/* what is only shown */
@@ -36,18 +41,35 @@ static const char * const initcalls[] = {
 	"blake2s_mod_init",
 };
 
-static int list_initcalls(char *buf, size_t size)
-{
-	size_t i, used = 0;
-	int n;
+/*
+ * Tracing's events and their files, of which BPF programs on tracepoints need
+ * nothing. A module that is loaded before them would stay without events.
+ */
+static const char * const without_modules[] = { "trace_init_deferred", "tracer_init_tracefs" };
 
-	for (i = 0; i < ARRAY_SIZE(initcalls); i++) {
-		n = snprintf(buf + used, size - used, "%s%s", i ? "," : "", initcalls[i]);
-		if (n < 0 || (size_t)n >= size - used)
+static int add_names(char *buf, size_t size, const char * const *names, size_t n)
+{
+	size_t used = strlen(buf), i;
+	int len;
+
+	for (i = 0; i < n; i++, used += len) {
+		len = snprintf(buf + used, size - used, "%s%s", used ? "," : "", names[i]);
+		if (len < 0 || (size_t)len >= size - used)
 			return -E2BIG;
-		used += n;
 	}
 	return 0;
+}
+
+static int list_initcalls(char *buf, size_t size)
+{
+	int rc;
+
+	buf[0] = '\0';
+	rc = add_names(buf, size, initcalls, ARRAY_SIZE(initcalls));
+	/* What this kernel has, the next one has as a rule. */
+	if (!rc && access("/proc/modules", F_OK))
+		rc = add_names(buf, size, without_modules, ARRAY_SIZE(without_modules));
+	return rc;
 }
 
 int late_params(char *buf, size_t size)

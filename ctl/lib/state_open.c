@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Which devdax device is the state area. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -47,67 +48,57 @@ static int looks_like_state(const struct dax_dev *dev)
 	return rc;
 }
 
-static int pick_by_address(const struct dax_dev *devs, int n, uint64_t resource)
+/* Return: 0, -ENOENT when there is none, -errno with the reason in @e. */
+static int find_by_looks(struct dax_dev *dev, struct kh_err *e)
 {
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (devs[i].resource == resource)
-			return i;
-	return -ENOENT;
-}
-
-static int pick_by_path(const struct dax_dev *devs, int n, const char *path)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (!strcmp(devs[i].path, path))
-			return i;
-	return -ENOENT;
-}
-
-static int pick_by_looks(const struct dax_dev *devs, int n, struct kh_err *e)
-{
-	int i, rc, found = -ENOENT;
-
-	for (i = 0; i < n; i++) {
-		rc = looks_like_state(&devs[i]);
-		if (rc == -EBADMSG || rc == -EPROTONOSUPPORT || rc == -EACCES)
-			return open_dev(&(struct state){ 0 }, &devs[i], false, e);
-		if (rc)
-			continue;
-		if (found >= 0)
-			return err_set(e, -EEXIST, "%s and %s both hold a state area",
-				       devs[found].path, devs[i].path);
-		found = i;
-	}
-	return found;
-}
-
-int state_open(struct state *s, const char *path, bool write, struct kh_err *e)
-{
+	int i, n, rc, found = -ENOENT;
 	struct dax_dev *devs;
-	uint64_t resource;
-	int n, i, rc;
 
 	n = dax_list(&devs);
 	if (n < 0)
 		return err_set(e, n, "cannot list devdax devices: %s", strerror(-n));
-	if (path)
-		i = pick_by_path(devs, n, path);
-	else if (!cmdline_state_address(&resource))
-		i = pick_by_address(devs, n, resource);
-	else
-		i = pick_by_looks(devs, n, e);
-	if (i >= 0)
-		rc = open_dev(s, &devs[i], write, e);
-	else if (i == -ENOENT && path)
-		rc = err_set(e, i, "%s is no enabled devdax device", path);
-	else
-		rc = err_set(e, i, "no devdax device that nobody uses holds a state area");
+	for (i = 0; i < n; i++) {
+		rc = looks_like_state(&devs[i]);
+		if (rc == -EBADMSG || rc == -EPROTONOSUPPORT || rc == -EACCES) {
+			found = open_dev(&(struct state){ 0 }, &devs[i], false, e);
+			break;
+		}
+		if (rc)
+			continue;
+		if (found >= 0) {
+			found = err_set(e, -EEXIST, "%s and %s both hold a state area",
+					devs[found].path, devs[i].path);
+			break;
+		}
+		found = i;
+	}
+	if (found >= 0)
+		*dev = devs[found];
 	free(devs);
-	return rc;
+	return found >= 0 ? 0 : found;
+}
+
+int state_open(struct state *s, const char *path, bool write, struct kh_err *e)
+{
+	struct dax_dev dev;
+	uint64_t resource;
+	int rc;
+
+	if (path) {
+		rc = dax_find(path, &dev, e);
+	} else if (!cmdline_state_address(&resource)) {
+		rc = dax_at(resource, &dev);
+		if (rc)
+			err_set(e, rc, "the devdax device at %#" PRIx64 ", which holds the state area: %s",
+				resource, rc == -ENOENT ? "not there" : strerror(-rc));
+	} else {
+		rc = find_by_looks(&dev, e);
+		if (rc)
+			err_set(e, rc, "no devdax device that nobody uses holds a state area");
+	}
+	if (rc)
+		return rc;
+	return open_dev(s, &dev, write, e);
 }
 
 void state_close(struct state *s)

@@ -64,6 +64,21 @@ static int learn_bandwidth(struct vm *vm, struct kh_err *e)
 	return 0;
 }
 
+static int learn_vmdesc(struct vm *vm, struct kh_err *e)
+{
+	struct json_object *args = json_object_new_object(), *ret;
+	int rc;
+
+	json_object_object_add(args, "path", json_object_new_string("/machine"));
+	json_object_object_add(args, "property", json_object_new_string("suppress-vmdesc"));
+	rc = qmp_cmd(&vm->q, "qom-get", args, &ret, e);
+	if (rc)
+		return rc;
+	vm->suppress_vmdesc = json_object_get_boolean(ret);
+	json_object_put(ret);
+	return 0;
+}
+
 static int learn_patched(struct vm *vm, struct kh_err *e)
 {
 	struct json_object *ret;
@@ -279,6 +294,8 @@ int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *
 		rc = learn_name(vm, e);
 	if (!rc)
 		rc = learn_bandwidth(vm, e);
+	if (!rc)
+		rc = learn_vmdesc(vm, e);
 	if (!rc)
 		rc = learn_patched(vm, e);
 	if (!rc)

@@ -29,6 +29,7 @@ struct vm_dev {
  * @name: of the guest, "" without one
  * @status: as query-status has it
  * @max_bandwidth: of migrations, bytes a second, as it was set
+ * @suppress_vmdesc: the machine's property, as it was set
  * @patched: QEMU knows vfio-pci,preserve=
  * @exe: path of QEMU
  * @argv: and @env: zero-separated as in /proc
@@ -41,6 +42,7 @@ struct vm {
 	char name[64];
 	char status[32];
 	uint64_t max_bandwidth;
+	bool suppress_vmdesc;
 	bool patched;
 	unsigned int nr_ram;
 	struct vm_ram ram[KH_MAX_RAM];

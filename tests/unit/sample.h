@@ -149,7 +149,7 @@ static struct kram_recorder *sample_recorder(const struct kh_plan *p,
 	sample_event(r, STOP + 30, KH_EV_IOMMU_SHUTDOWN, KH_NO_BDF, 0, 0, 0, 0);
 	if (between)
 		between(r);
-	sample_event(r, STOP + 45, KH_EV_RAM_LOOK, KH_NO_BDF, GUEST_BYTES, 0, 0, 0);
+	sample_event(r, STOP + 45, KH_EV_RAM_LOOK, KH_NO_BDF, GUEST_RAM, GUEST_BYTES, 0, 0);
 	sample_event(r, STOP + 50, KH_EV_KRAM_SEAL, KH_NO_BDF, 1, 0, 0, 0);
 	r->sealed_tsc = STOP + 51;
 	r->sealed_nr = r->nr;
@@ -157,7 +157,7 @@ static struct kram_recorder *sample_recorder(const struct kh_plan *p,
 	r->adopted_tsc = STOP + 100;
 	r->adopted_nr = r->nr;
 	sample_event(r, STOP + 101, KH_EV_KRAM_ADOPT, KH_NO_BDF, 2, 0, 0, 0);
-	sample_event(r, STOP + 102, KH_EV_RAM_LOOK, KH_NO_BDF, GUEST_BYTES, 0, 0, 0);
+	sample_event(r, STOP + 102, KH_EV_RAM_LOOK, KH_NO_BDF, GUEST_RAM, GUEST_BYTES, 0, 0);
 	if (then)
 		then(r);
 	r->stopped_tsc = RUN + 1;

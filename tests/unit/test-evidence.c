@@ -73,6 +73,20 @@ static void good_passes(void **ctx)
 	assert_int_equal(verdict_exit(UNKNOWN), 5);
 }
 
+static void without_devices_translation_may_go_off(void **ctx)
+{
+	struct kh_plan *plan = ev.blob[KH_SEC_PLAN].data;
+	unsigned int i;
+
+	(void)ctx;
+	plan->vm[0].nr_devs = 0;
+	judge_it();
+	for (i = 0; i < c->n; i++)
+		if (!strcmp(c->claim[i].id, "translation-on") || !strcmp(c->claim[i].id, "remapping-on"))
+			fail_msg("%s is claimed", c->claim[i].id);
+	assert_int_equal(get("no-dma-fault")->verdict, HOLDS);
+}
+
 /* Events: each once in the old kernel and once in the new one. */
 static struct {
 	const char *id;
@@ -188,7 +202,7 @@ static void look_less(unsigned int n)
 
 	for (i = 0; i < rec()->nr; i++)
 		if (at[i].type == KH_EV_RAM_LOOK && !n--) {
-			at[i].arg[0]--;
+			at[i].arg[1]--;
 			check[i] = crc32(i, (const void *)&at[i], sizeof(at[i]));
 		}
 }
@@ -351,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(good_passes, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_devices_translation_may_go_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_event_violates, setup, teardown),
 		cmocka_unit_test_setup_teardown(harmless_events_pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(gaps_are_unknown, setup, teardown),

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Inside of the instruments: what the two ways of loading programs fill in. */
+#ifndef KHCTL_INSTR_PARTS_H
+#define KHCTL_INSTR_PARTS_H
+
+#include "instr.h"
+#include "tsc.h"
+
+struct bpf_link;
+struct bpf_object;
+struct resume_bpf;
+struct ring_buffer;
+
+/**
+ * struct instr - programs and what comes from them
+ * @obj: all of bpf/ but resume.bpf.c, with libbpf; instr_full.c
+ * @light: resume.bpf.c; instr_light.c
+ * @prog_fd: of each program that is attached, else -1
+ * @ring_fd: and @counts_fd, @watched_fd: the maps of bpf/common.h
+ */
+struct instr {
+	struct bpf_object *obj;
+	struct bpf_link *link[KH_MAX_PROBES];
+	struct resume_bpf *light;
+	struct kh_probe probe[KH_MAX_PROBES];
+	int prog_fd[KH_MAX_PROBES];
+	unsigned int nr_probes;
+	int ring_fd;
+	int counts_fd;
+	int watched_fd;
+	struct ring_buffer *ring;
+	struct kh_count *counts;	/* mapped */
+	bool pinned;
+	struct tsc_point last;		/* of the drain before */
+	uint64_t began;
+	uint64_t attached;
+	char error[200];
+	/* While it is drained */
+	struct tsc_point now;
+	void (*fn)(void *ctx, const struct kh_event *ev);
+	void *ctx;
+};
+
+/** full_load() - those programs that the kernel has a place for. Return: 0 or -errno. */
+int full_load(struct instr *in, enum instr_use use);
+/** full_attach() - each by itself; the probes tell what became of them */
+void full_attach(struct instr *in);
+void full_free(struct instr *in);
+/** full_possible() - finds out what could be loaded. Return: 0 or -errno. */
+int full_possible(struct instr *in);
+/** full_warning() - what libbpf said first when it failed, "" if nothing */
+const char *full_warning(void);
+
+/** light_load() - resume.bpf.c, in few system calls and without libbpf. Return: 0 or -errno. */
+int light_load(struct instr *in);
+void light_attach(struct instr *in);
+void light_free(struct instr *in);
+
+/** probe_failed() - notes why a program is not attached. @err: errno */
+void probe_failed(struct kh_probe *k, int err);
+
+#endif
