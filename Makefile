@@ -15,7 +15,7 @@ endif
 CC := gcc
 
 # One file per folder: khctl and its unit tests, the scenarios and the guests' load.
-include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/vm/vm.mk tools/bench/bench.mk)
+include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/vm/vm.mk tools/lab/lab.mk tools/bench/bench.mk)
 
 .PHONY: help
 help:
@@ -54,7 +54,7 @@ qemu: build/stamp/sources
 	$(Q)tools/build-qemu build
 
 $(BPF_OBJ) build/bpf/resume.bpf.o build/tests/vm/crowd build/tests/vm/crowd.bpf.o build/tests/vm/without: | deps
-build/guest/bin/khload build/tests/vm/holder $(CTL_OBJ) $(CTL_UNCHECKED_OBJ): | deps
+build/guest/bin/khload build/tests/vm/holder build/lab/first $(CTL_OBJ) $(CTL_UNCHECKED_OBJ): | deps
 
 # Images
 build/guest/initrd.gz: tools/guest-image tests/vm/guest/init build/guest/bin/khload build/stamp/sources
@@ -63,7 +63,7 @@ build/guest/initrd.gz: tools/guest-image tests/vm/guest/init build/guest/bin/khl
 
 L1_INPUTS = $(wildcard build/boot/bzImage-* build/bin/qemu-* tools/lab/l1-*) tools/bench/l1-stock
 
-build/img/l1.img: tools/l1-image build/guest/initrd.gz build/ctl/khctl build/ctl/khctl-unchecked $(BENCH_BIN) build/tests/vm/holder build/bench/initrd-plain $(L1_INPUTS)
+build/img/l1.img: tools/l1-image build/guest/initrd.gz build/lab/first build/ctl/khctl build/ctl/khctl-unchecked $(BENCH_BIN) build/tests/vm/holder build/bench/initrd-plain $(L1_INPUTS)
 	@echo "  L1       $@"
 	$(Q)tools/l1-image build
 

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from image import RELOCATABLE, Image  # noqa: E402
 from vfio import ATTACH, MAP, holder  # noqa: E402
-from scenario import Life, Tap, check_logs, check_same_life, check_traffic, khctl, lab, serial_until  # noqa: E402
+from scenario import MEMMAP, Life, Tap, check_logs, check_same_life, check_traffic, khctl, lab, serial_until  # noqa: E402
 
 GOOD = "--kernel /boot/bzImage-b --qmp /run/g1.qmp"
 WITHOUT_CARD = "--kernel /boot/bzImage-b --qmp /run/g2.qmp"
@@ -97,7 +97,7 @@ def command_lines(tap, l1):
     refused(tap, l1, "--append with another KRAM area", "append",
             with_append(running.replace("memmap=64M:", "memmap=32M:")), "memmap")
     refused(tap, l1, "--append with guest RAM cut short", "append",
-            with_append(running.replace("memmap=2064M!", "memmap=1032M!")), "memmap")
+            with_append(running.replace("memmap=3072M!", "memmap=2048M!")), "memmap")
     refused(tap, l1, "--append with kram=noadopt", "append", with_append(running + " kram=noadopt"), "noadopt")
     refused(tap, l1, "--append of 3000 bytes", "append", with_append(running + " x=" + "y" * 3000))
 
@@ -132,8 +132,8 @@ def neighbours(tap, l1):
     with in_background(l1, "flock /run/khctl.lock sleep 600"):
         l1.check("while flock -n /run/khctl.lock true; do usleep 20000; done")
         refused(tap, l1, "another khctl at work", "lock", GOOD)
-    squatter = ("/usr/bin/qemu-kh -L /usr/share/qemu -nodefaults -nographic -accel kvm -machine q35 -S -m 64M "
-                "-object memory-backend-file,id=mem,size=64M,mem-path=/dev/dax0.0,share=on,align=2M -numa node,memdev=mem")
+    squatter = ("/usr/bin/qemu-kh -L /usr/share/qemu -nodefaults -nographic -accel kvm -machine q35 -S -m 1G "
+                "-object memory-backend-file,id=mem,size=1G,mem-path=/dev/dax0.0,share=on,align=1G -numa node,memdev=mem")
     with in_background(l1, squatter) as pid:
         l1.check(f"i=0; while ! grep -q dax0.0 /proc/{pid}/maps && [ $i -lt 200 ]; do usleep 50000; i=$((i+1)); done")
         refused(tap, l1, "guest RAM that another process uses", "vm-dax-busy", GOOD)
@@ -199,7 +199,7 @@ def hung(tap, l1):
 
 def small_areas(tap):
     """KRAM too small for 2 GiB of guest RAM in 4 KiB pages, and too little room for device state."""
-    with lab(tap, "bad-input-small", kernel="a", guests=("g1",), memmap={"kram": "4M:0x1b7000000", "state": "16M!0x1b2000000"},
+    with lab(tap, "bad-input-small", kernel="a", guests=("g1",), memmap={"kram": MEMMAP["kram"].replace("64M", "4M"), "state": MEMMAP["state"].replace("80M", "16M")},
              machine=["-global", "e1000e.multifunction=on", "-device", "pci-testdev,bus=port1,addr=0x0.1"]) as l1:
         life = Life(l1)
         life.ready()
@@ -218,7 +218,7 @@ def no_kram(tap):
         l1.check("pid=$(cat /run/g1.pid); l1-guest stop g1; while [ -e /proc/$pid ]; do usleep 20000; done")
         out = holder(l1, *ATTACH, MAP, "device", "set=1", "get")
         tap.check("no KRAM area: VFIO_GROUP_SET_FLAGS fails with EOPNOTSUPP",
-                  out["set=1"][0] == "EOPNOTSUPP" and out["get"] == ("ok", ["0"]), out)
+                  out[MAP][0] == "ok" and out["set=1"][0] == "EOPNOTSUPP" and out["get"] == ("ok", ["0"]), out)
 
 
 def overlap(tap):

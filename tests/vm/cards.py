@@ -18,7 +18,9 @@ from scenario import (  # noqa: E402
 
 SOCKETS = ("/run/g1.qmp", "/run/v2.qmp", "/run/g2.qmp")
 CARD = "0000:02:00.0"
-V2, V2_MIB = 0x1d0000000, 528
+# Behind all that MEMMAP has, and last of all: there is no RAM of the host's own above it
+V2, V2_MIB = 0x200000000, 528
+RAM = f"{(6 << 10) + V2_MIB}M"
 PORT, SLOT_CONTROL = 0x12, 0x54 + 0x18      # of the root port above the second card
 POWER_OFF = 0x0400 | 0x0300                 # power controller and its indicator
 
@@ -33,14 +35,22 @@ def go_on(tap, lives, before):
         check_memory(tap, life)
 
 
+def mem_total(l1):
+    """In KiB."""
+    return int(l1.check("awk '/^MemTotal/ {print $2}' /proc/meminfo"))
+
+
 def both_kept(tap, l1, lives):
     tap.say("an upgrade of three guests, two of them with a card")
     begin = time.time()
     before = {name: life.both() for name, life in lives.items()}
     second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+    memory = mem_total(l1)
 
     upgrade(tap, l1, "b", SOCKETS)
 
+    now = mem_total(l1)
+    tap.check("the host has as much memory as before", abs(now - memory) < 8 << 10, (memory, now))
     go_on(tap, lives, before)
     verify = check_verify(tap, l1)
     told = {c.get("subject") for c in (verify or {}).get("claims", []) if c["id"] == "no-reset" and c["verdict"] == "holds"}
@@ -108,16 +118,29 @@ def one_gone(tap, l1, lives):
         os.unlink(path)
 
 
+def none_at_all(tap):
+    """No device is kept: the new kernel sets its IOMMU up as it likes."""
+    with lab(tap, "cards-none", kernel="a", guests=("g2",)) as l1:
+        second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+        upgrade(tap, l1, "b", ("/run/g2.qmp",))
+        verify = check_verify(tap, l1)
+        tap.check("khctl verify claims nothing of what was not to be kept", not {"translation-on", "remapping-on"} & {
+            c["id"] for c in (verify or {}).get("claims", [])}, verify)
+        check_second_guest(tap, l1, second)
+        check_logs(tap, l1, ("g2",))
+
+
 def main():
     tap = Tap()
     with lab(tap, "cards", kernel="a", guests=("g1", "v2", "g2"), nics=2, wires=2, append=f"kh.nics={CARD} kh.mem=25",
-             memmap={"v2": f"{V2_MIB}M!{V2:#x}"}) as l1:
+             memmap={"v2": f"{V2_MIB}M!{V2:#x}"}, ram=RAM) as l1:
         lives = {"g1": Life(l1), "v2": Life(l1, wire=2)}
         for life in lives.values():
             life.ready()
         both_kept(tap, l1, lives)
         one_gone(tap, l1, lives)
         check_logs(tap, l1, ("g1", "v2", "g2"))
+    none_at_all(tap)
     tap.finish()
 
 

@@ -16,10 +16,12 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from gdb import Debugger, at_symbol, different_pages, dump  # noqa: E402
 from life import PEER, RATE  # noqa: E402
-from scenario import Life, Tap, lab  # noqa: E402
+from scenario import MEMMAP, Life, Tap, lab  # noqa: E402
 from logs import bad_lines  # noqa: E402
 
-KRAM, G1, G1_SIZE = 0x1b7000000, 0x120000000, 2064 << 20
+KRAM = int(MEMMAP["kram"].split(":")[1], 16)
+# behind the GiB that libnvdimm has
+G1, G1_SIZE = int(MEMMAP["g1"].split("!")[1], 16) + (1 << 30), 2 << 30
 HEADER = 256            # sizeof(struct kram_area_header)
 FIXED_OFFSET = 56       # offsetof(fixed_offset)
 STATE, SEALED = 48, 2

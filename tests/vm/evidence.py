@@ -22,7 +22,7 @@ from scenario import BUILD, Life, Tap, check_agreement, crowd, jump, khctl, lab,
 OUT = os.path.join(os.environ.get("KHCTL_EVIDENCE_OUT", BUILD), "evidence")
 KERNEL = "--kernel /boot/bzImage-inject --qmp /run/g1.qmp"
 MANIFEST = 0x1b0000     # of the old kernel, in the state area: docs/state-format.md
-GUEST_RAM = 0x150000000  # a page of it
+GUEST_RAM = 0x160000000  # a page of it
 FINAL = True            # the guest or its card does not outlive it: a lab of its own
 
 # where: the kernel that does it. claim: what khctl must say is violated, or with a ? unknown.

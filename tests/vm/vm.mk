@@ -30,10 +30,10 @@ build/tests/vm/crowd.bpf.o: tests/vm/bpf/crowd.bpf.c
 	@echo "  BPF      $@"
 	$(Q)$(CLANG) -O2 -g -target bpf -I/usr/include/$(shell $(CC) -print-multiarch) -Wall -Wextra -Werror -c -o $@ $<
 
-build/tests/vm/crowd: tests/vm/bpf/crowd.c
+build/tests/vm/crowd: tests/vm/bpf/crowd.c tests/vm/vm.mk
 	$(Q)mkdir -p $(@D)
 	@echo "  CC       $@"
-	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -o $@ $< $(shell $(PKG_CONFIG) --cflags --libs libbpf)
+	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -o $@ $< $(shell $(PKG_CONFIG) --cflags libbpf) $(CTL_LINK_LIBS)
 
 build/tests/vm/without: tests/vm/bpf/without.c
 	$(Q)mkdir -p $(@D)
@@ -47,7 +47,7 @@ EVIDENCE_LAB := build/evidence/lab
 .PHONY: check-evidence
 check-evidence: all
 	$(Q)tools/build-kernel build inject
-	$(Q)for d in bin ctl firmware guest tests; do ln -sfn ../../$$d $(EVIDENCE_LAB)/$$d; done
+	$(Q)for d in bin ctl firmware guest lab tests; do ln -sfn ../../$$d $(EVIDENCE_LAB)/$$d; done
 	@echo "  L1       $(EVIDENCE_LAB)/img/l1.img"
 	$(Q)tools/l1-image $(EVIDENCE_LAB)
 	$(Q)KHCTL_LAB_BUILD=$(CURDIR)/$(EVIDENCE_LAB) KHCTL_EVIDENCE_OUT=$(CURDIR)/build tests/vm/run evidence blind
@@ -62,6 +62,6 @@ demo: all
 	$(Q)tests/vm/demo.py
 
 # One after the other: each lab wants the whole machine. All run, also when one fails.
-VM_SCENARIOS := upgrade cards icount negative bad-input undo damaged holder trace
+VM_SCENARIOS := upgrade cards icount negative bad-input undo damaged holder trace kexec
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)

@@ -26,9 +26,12 @@ from logs import bad_lines  # noqa: E402
 RATE = 2
 UPGRADE = "khctl upgrade --kernel /boot/bzImage-b"
 START = 0x120000000
+# Guests of whole GiB lie in pages of a GiB, as g1 in the lab does.
+START_OF_GIB = 0x100000000
 MIB = 1 << 20
 # libnvdimm's info block, and room to align
 EXTRA_MIB = 16
+EXTRA_OF_GIB = 1024
 SMALL_MIB = 512
 # What any system that measures itself may leave out of its kernel's way, ours and stock ones alike.
 CARE = "quiet initcall_blacklist=e1000_init_module"
@@ -61,9 +64,10 @@ def layout(run):
     """memmap= of every region and where the guests lie: ({name: text}, [(start, end)], top)."""
     # where a stock host keeps the guest's state, and with method file its memory
     state = run.ram_mib + 64 if run.method == "file" else 80
-    regions = [("g1", run.ram_mib + EXTRA_MIB, "!"), ("g2", 272, "!"), ("state", state, "!"), ("kram", 64, ":"), ("root", 256, "!")]
+    whole = run.ram_mib % 1024 == 0
+    regions = [("g1", run.ram_mib + (EXTRA_OF_GIB if whole else EXTRA_MIB), "!"), ("g2", 272, "!"), ("state", state, "!"), ("kram", 64, ":"), ("root", 256, "!")]
     regions += [(f"v{n}", SMALL_MIB + EXTRA_MIB, "!") for n in range(2, run.vms + 1)]
-    at, memmap, guests = START, {}, []
+    at, memmap, guests = START_OF_GIB if whole else START, {}, []
     for name, size, sign in regions:
         memmap[name] = f"{size}M{sign}{at:#x}"
         if name[0] in "gv" and name != "g2":
@@ -149,7 +153,9 @@ class Measurement:
         lab.wait_for(lambda: job.done() or lab.boot > boot, 1800, "the upgrade")
         if job.result is not None:
             raise BenchError(f"{self.run.name}: khctl upgrade: {job.result}")
-        lab.wait_console(r"init: khctl resume ended with 0", 900)
+        status = lab.wait_console(r"init: khctl resume ended with (\d+)", 900)[1]
+        if status != "0":
+            raise BenchError(f"{self.run.name}: khctl resume ended with {status}: {lab.console()[-2000:]}")
         status, text = lab.run("khctl status --json", 300)
         if status:
             raise BenchError(f"{self.run.name}: khctl status: {text}")

@@ -14,7 +14,7 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tools/lab"))
-from lab import BUILD, Lab  # noqa: E402
+from lab import BUILD, MEMMAP, Lab  # noqa: E402
 
 from life import RING, Life, log_since_ready, serial_report, serial_until  # noqa: E402
 from logs import bad_lines, without_reports  # noqa: E402
@@ -156,8 +156,11 @@ def check_quiet(tap, lab, when):
 def send(lab, path, to):
     """A file of this machine's into L1."""
     with open(path, "rb") as f:
-        data = base64.b64encode(f.read()).decode()
-    lab.check(f"echo {data} | base64 -d >{to}")
+        data = f.read()
+    lab.check(f": >{to}")
+    for at in range(0, len(data), 60000):
+        # a word of a command has at most 128 KiB
+        lab.check(f"echo {base64.b64encode(data[at:at + 60000]).decode()} | base64 -d >>{to}")
 
 
 def crowd(lab):

@@ -3,7 +3,7 @@
 import contextlib
 
 CARD = "0000:01:00.0"
-DAX = "/dev/dax0.0"
+DAX = "/dev/dax1.0"        # of g2: in pages of 2 MiB
 RING, PAGE = "0x10000000", "0x200000"       # RING_IOVA and PAGE_2M of holder.h
 MAP, MAP_OTHER = f"map={RING},{DAX},0", f"map={RING},{DAX},{PAGE}"
 ATTACH = ("group", "container", "iommu")
