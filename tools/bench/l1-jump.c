@@ -2,7 +2,8 @@
 /*
  * What a stock host needs for a kexec, without the rest of kexec-tools, and a clock that goes on over it:
  *
- *	l1-jump load KERNEL INITRD|- COMMAND-LINE
+ *	l1-jump load KERNEL INITRD|- COMMAND-LINE [FLAGS [TIMES]]
+ *					FLAGS of kexec_file_load(2); TIMES: as often, unloaded in between
  *	l1-jump go
  *	l1-jump mark FILE NAME		put "NAME TSC" behind what FILE holds
  *
@@ -15,6 +16,7 @@
 #include <linux/kexec.h>
 #include <linux/reboot.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,9 +24,9 @@
 
 #define MARKS_SIZE	4096
 
-static int load(const char *kernel, const char *initrd, const char *command_line)
+static int load(const char *kernel, const char *initrd, const char *command_line, unsigned long flags,
+		unsigned long times)
 {
-	unsigned long flags = 0;
 	int k, i = -1;
 
 	k = open(kernel, O_RDONLY | O_CLOEXEC);
@@ -37,7 +39,11 @@ static int load(const char *kernel, const char *initrd, const char *command_line
 	} else {
 		flags |= KEXEC_FILE_NO_INITRAMFS;
 	}
-	return syscall(SYS_kexec_file_load, k, i, strlen(command_line) + 1, command_line, flags) ? -errno : 0;
+	for (; times; times--)
+		if (syscall(SYS_kexec_file_load, k, i, strlen(command_line) + 1, command_line, flags) ||
+		    (times > 1 && syscall(SYS_kexec_file_load, -1, -1, 0UL, NULL, KEXEC_FILE_UNLOAD)))
+			return -errno;
+	return 0;
 }
 
 static int go(void)
@@ -66,8 +72,9 @@ int main(int argc, char **argv)
 {
 	int ret = -EINVAL;
 
-	if (argc == 5 && !strcmp(argv[1], "load"))
-		ret = load(argv[2], argv[3], argv[4]);
+	if (argc >= 5 && argc <= 7 && !strcmp(argv[1], "load"))
+		ret = load(argv[2], argv[3], argv[4], argc > 5 ? strtoul(argv[5], NULL, 0) : 0,
+			   argc > 6 ? strtoul(argv[6], NULL, 0) : 1);
 	else if (argc == 2 && !strcmp(argv[1], "go"))
 		ret = go();
 	else if (argc == 4 && !strcmp(argv[1], "mark"))

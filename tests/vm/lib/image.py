@@ -31,6 +31,12 @@ class Image:
             raise RuntimeError("the image says nothing about KRAM")
         return position
 
+    def payload(self):
+        """Offset and size of the kernel in it, uncompressed, and what relocates it."""
+        setup = ((self.data[0x1f1] or 4) + 1) * 512
+        offset, size = struct.unpack_from("<II", self.data, 0x248)
+        return setup + offset, size - 4
+
     def right_checksum(self):
         """The last four bytes make the CRC of the whole image come out as the boot protocol wants it."""
         setup_sects, syssize = self.data[0x1f1] or 4, struct.unpack_from("<I", self.data, 0x1f4)[0]

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""KEXEC_FILE_IN_PLACE by itself: what it accepts, that it gives back what it took, and that a
+kernel which it does not understand is left to its boot stub."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from image import Image  # noqa: E402
+from scenario import Tap, check_logs, lab, save_kernel_log  # noqa: E402
+
+CRASH, DEBUG, NO_DIGEST, IN_PLACE, UNKNOWN = 0x2, 0x8, 0x1000, 0x2000, 0x8000
+OURS = NO_DIGEST | IN_PLACE
+B = "/boot/bzImage-b"
+ALIGNMENT = 0x230       # of the kernel, in the image's header
+# offset in the ELF header, what is written there
+ODD = [("class", 4, b"\x09"), ("place of the segments", 39, b"\x7f"), ("place of the sections", 47, b"\x7f"),
+       ("number of segments", 56, b"\xff\xff"), ("entry", 31, b"\x7f")]
+
+
+def load(l1, flags, kernel=B, times=1):
+    return l1.run(f'l1-jump load {kernel} - "$(cat /proc/cmdline)" {flags:#x} {times}', 300)
+
+
+def loaded(l1):
+    return l1.check("cat /sys/kernel/kexec_loaded").strip() == "1"
+
+
+def without_stub(l1, kernel):
+    """Loads it. Returns whether it is going to be entered without its boot stub, as the kernel says, and what else it says."""
+    lines = int(l1.check("dmesg | wc -l"))
+    status, out = load(l1, OURS | DEBUG, kernel)
+    log = l1.check(f"dmesg | tail -n +{lines + 1}")
+    if status:
+        raise RuntimeError(f"{kernel} is not loaded: {out}")
+    return "entering the kernel without its boot stub" in log, log
+
+
+def free_mib(l1):
+    return int(l1.check("echo 3 >/proc/sys/vm/drop_caches; awk '/^MemFree/ {print $2}' /proc/meminfo")) >> 10
+
+
+def text(l1):
+    return l1.check("grep ' T _text$' /proc/kallsyms").split()[0]
+
+
+def flags(tap, l1):
+    for wrong, what in ((CRASH | IN_PLACE, "in place for a crash kernel"), (CRASH | NO_DIGEST, "no digest for a crash kernel"),
+                        (UNKNOWN, "an unknown flag")):
+        status, out = load(l1, wrong)
+        tap.check(f"{what}: refused", status == 1 and "Invalid argument" in out and not loaded(l1), out)
+
+
+def given_back(tap, l1):
+    before = free_mib(l1)
+    status, out = load(l1, OURS)
+    taken = before - free_mib(l1)
+    tap.check("a kernel in place takes its memory when it is loaded", status == 0 and 20 < taken < 120, (taken, out))
+    # What the kernel keeps on its lists varies by some MiB: a tenth of a load is found, as 400 of them
+    load(l1, OURS, times=100)
+    before = free_mib(l1)
+    status, out = load(l1, OURS, times=400)
+    more = before - free_mib(l1)
+    tap.check("loaded four hundred times it takes no more", status == 0 and abs(more) <= 16, (more, out))
+
+
+def odd_images(tap, l1):
+    """What is wrong with the kernel in an image is found out when it is read, and nobody falls over it."""
+    skipped, log = without_stub(l1, B)
+    tap.check("an uncompressed kernel is entered without its boot stub", skipped, log)
+    at, size = Image("b").payload()
+    for what, offset, data in ODD:
+        skipped, log = without_stub(l1, Image("b").set(at + offset, data).make(l1, "/run/odd"))
+        tap.check(f"an ELF header with a wrong {what}: left to the boot stub", not skipped, log)
+    for what, alignment in (("none", 0), ("too small", 0x100000), ("no power of two", 0x600000)):
+        skipped, log = without_stub(l1, Image("b").set(ALIGNMENT, alignment.to_bytes(4, "little")).make(l1, "/run/odd"))
+        tap.check(f"a wrong alignment, {what}: left to the boot stub", not skipped, log)
+    # relocations are read from the end: this one lies far outside of the kernel
+    skipped, log = without_stub(l1, Image("b").set(at + size - 4, b"\x01\x00\x00\x7f").make(l1, "/run/odd"))
+    tap.check("a relocation that lies nowhere: left to the boot stub, which is said", not skipped and "not understood" in log, log)
+    skipped, log = without_stub(l1, "/boot/bzImage-stock")
+    tap.check("a compressed kernel: left to the boot stub", not skipped, log)
+    l1.check("rm /run/odd")
+
+
+def jumps(tap, l1):
+    seen = [text(l1)]
+    for n, mode in enumerate((OURS, OURS, OURS, NO_DIGEST), 1):
+        status, out = load(l1, mode)
+        tap.check(f"jump {n}: loaded", status == 0, out)
+        save_kernel_log(l1)
+        boot = l1.boot
+        l1.spawn("l1-jump go")
+        l1.wait_jump(boot, 120)
+        seen.append(text(l1))
+    # of some 480 places: two may be the same by chance
+    tap.check("the kernel lies at virtual addresses of all sorts", len(set(seen)) >= 3, seen)
+
+
+def main():
+    tap = Tap()
+    with lab(tap, "kexec", kernel="a", guests=()) as l1:
+        for part in (flags, given_back, odd_images, jumps):
+            tap.say(part.__name__)
+            part(tap, l1)
+        check_logs(tap, l1, ())
+    tap.finish()
+
+
+if __name__ == "__main__":
+    main()
