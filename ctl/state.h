@@ -384,6 +384,8 @@ enum kh_mark {
 	KH_NR_MARKS	= 16
 };
 
+#define KH_PLAN_NO_INSTRUMENTS	1
+
 /**
  * struct kh_plan - one upgrade
  * @magic: KH_PLAN_MAGIC
@@ -396,6 +398,7 @@ enum kh_mark {
  * @kram_used_pages: of the old kernel, in all areas, before the pause
  * @kram_start: physical address of KRAM area 0
  * @nr_vms: how many of @vm are there
+ * @flags: KH_PLAN_NO_INSTRUMENTS: neither recorder nor manifests nor BPF programs
  * @old_boot_id: /proc/sys/kernel/random/boot_id of the old kernel
  * @new_boot_id: of the new one, once it runs
  * @old_kernel: release and version of the old kernel
@@ -418,7 +421,7 @@ struct kh_plan {
 	uint64_t kram_used_pages;
 	uint64_t kram_start;
 	uint32_t nr_vms;
-	uint32_t reserved;
+	uint32_t flags;
 	char old_boot_id[40];
 	char new_boot_id[40];
 	char old_kernel[192];

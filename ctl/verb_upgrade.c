@@ -124,6 +124,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	u->plan = plan;
 	if (!plan)
 		return err_set(e, -ENOMEM, "out of memory");
+	if (u->o->no_instruments)
+		plan->flags |= KH_PLAN_NO_INSTRUMENTS;
 	plan->kram_generation = u->pf.kram.generation;
 	plan->kram_used_pages = kram_used(&u->pf.kram);
 	plan->kram_start = u->pf.kram.area[0].start;
@@ -150,7 +152,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	if (rc)
 		return rc;
 	/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
-	watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
+	if (!u->o->no_instruments)
+		watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
 	u->pending = true;
 	manifest_put(&u->pf.state, KH_OLD, NULL);
 	manifest_put(&u->pf.state, KH_NEW, NULL);
@@ -288,10 +291,12 @@ static int save_enter(void *ctx, struct kh_err *e)
 		job[i].s.tsc_hz = u->plan->tsc_hz;
 	}
 	/* Whatever can be done before the pause is done for all of them first. */
-	u->recording = !recorder_arm(u->plan->run_id);
-	if (!u->recording)
-		talk("the kernel's recorder cannot be started: what happens between the kernels stays unknown");
-	irt = take_irt(u);
+	if (!u->o->no_instruments) {
+		u->recording = !recorder_arm(u->plan->run_id);
+		if (!u->recording)
+			talk("the kernel's recorder cannot be started: what happens between the kernels stays unknown");
+		irt = take_irt(u);
+	}
 	u->paused = true;
 	for (i = 0; !rc && i < u->plan->nr_vms; i++)
 		rc = vm_save_prepare(&job[i].s, e);
@@ -301,7 +306,7 @@ static int save_enter(void *ctx, struct kh_err *e)
 	watcher_drain(&u->watcher);
 	if (!rc)
 		rc = save_all(u, job, e);
-	if (!rc)
+	if (!rc && !u->o->no_instruments)
 		take_manifest(u, irt);
 	for (i = 0; i < u->plan->nr_vms; i++)
 		vm_save_end(&job[i].s);

@@ -28,7 +28,10 @@ static const struct opt check_opts[] = {
 };
 
 static const struct opt upgrade_opts[] = {
-	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_QMP(true), O_STATE, O_JSON, O_HUMAN, O_END
+	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_QMP(true), O_STATE,
+	{ "no-instruments", OPT_FLAG, FIELD(no_instruments), NULL,
+	  "watch and record nothing; the verdict will be unknown", false },
+	O_JSON, O_HUMAN, O_END
 };
 
 static const struct opt verify_opts[] = {

@@ -10,6 +10,7 @@ struct khctl_opts {
 	const char *initrd;
 	const char *append;
 	bool reuse_cmdline;
+	bool no_instruments;
 	struct str_list qmp;
 	const char *state;
 	struct str_list device;
