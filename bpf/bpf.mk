@@ -8,7 +8,7 @@ BPFTOOL	?= $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool)
 # resume.bpf.c stays by itself: it is loaded while guests wait.
 BPF_SRC	:= $(filter-out bpf/resume.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJ	:= $(patsubst %.c,$(BUILD)/%.o,$(BPF_SRC))
-BPF_SKEL := $(BUILD)/bpf/khctl.skel.h $(BUILD)/bpf/resume.lskel.h
+BPF_SKEL := $(BUILD)/bpf/khctl.skel.h $(BUILD)/bpf/resume.bare.h
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Ibpf -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Wno-missing-declarations
 
@@ -25,7 +25,7 @@ $(BUILD)/bpf/khctl.skel.h: $(BUILD)/bpf/khctl.bpf.o
 	@echo "  SKEL     $@"
 	$(CTL_Q)$(BPFTOOL) gen skeleton $< name khctl_bpf > $@
 
-# Without libbpf: the light skeleton is a program that loads the others.
-$(BUILD)/bpf/resume.lskel.h: $(BUILD)/bpf/resume.bpf.o
-	@echo "  SKEL     $@"
-	$(CTL_Q)$(BPFTOOL) gen skeleton -L $< name resume_bpf > $@
+# Without libbpf: tables for bpf(2).
+$(BUILD)/bpf/resume.bare.h: bpf/bare $(BUILD)/bpf/resume.bpf.o
+	@echo "  BARE     $@"
+	$(CTL_Q)bpf/bare $(BUILD)/bpf/resume.bpf.o $(BPFTOOL) > $@.new && mv $@.new $@

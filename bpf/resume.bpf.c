@@ -6,6 +6,7 @@
  * context is no struct, for its name would be looked up in the kernel's BTF.
  */
 #define KH_RING_BYTES (1 << 17)
+#define KH_NO_PIPE		/* nobody is there yet to read it */
 #include "common.h"
 
 /* segment, bus, devfn, offset, bytes, value */

@@ -48,7 +48,7 @@ $(CTL_UNCHECKED_OBJ): $(BUILD)/ctl/unchecked/%.o: ctl/%.c
 		$(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The files that need the programs themselves.
-$(foreach d,ctl/lib ctl/unchecked/lib,$(BUILD)/$d/instr_full.o $(BUILD)/$d/instr_light.o): | $(BPF_SKEL)
+$(foreach d,ctl/lib ctl/unchecked/lib,$(BUILD)/$d/instr_full.o $(BUILD)/$d/instr_bare.o): | $(BPF_SKEL)
 
 -include $(CTL_OBJ:.o=.d) $(CTL_UNCHECKED_OBJ:.o=.d)
 

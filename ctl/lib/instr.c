@@ -97,7 +97,7 @@ struct instr *instr_start(enum instr_use use, bool pin)
 	memset(in->prog_fd, -1, sizeof(in->prog_fd));
 	in->last = tsc_point_mono();
 	in->began = in->last.tsc;
-	rc = use == INSTR_NEW ? light_load(in) : full_load(in, use);
+	rc = use == INSTR_NEW ? bare_load(in) : full_load(in, use);
 	if (!rc)
 		rc = map_counts(in);
 	if (!rc) {
@@ -109,7 +109,7 @@ struct instr *instr_start(enum instr_use use, bool pin)
 		return in;
 	}
 	if (use == INSTR_NEW)
-		light_attach(in);
+		bare_attach(in);
 	else
 		full_attach(in);
 	if (ftrace_off())
@@ -132,8 +132,8 @@ void instr_stop(struct instr *in)
 	ring_buffer__free(in->ring);
 	if (in->counts)
 		munmap(in->counts, KH_NR_EVENTS * sizeof(*in->counts));
-	light_free(in);
 	full_free(in);
+	bare_free(in);
 	free(in);
 }
 

@@ -23,8 +23,6 @@ struct instr;
  * instr_start() - attach all programs that can be attached
  * @pin: links and maps appear under INSTR_PINS, for bpftool
  *
- * Those of INSTR_NEW are loaded all together or not at all.
- *
  * That some or all programs cannot be attached is no failure: instr_probes()
  * and instr_error() tell. Return: NULL when out of memory.
  */

@@ -8,20 +8,25 @@
 
 struct bpf_link;
 struct bpf_object;
-struct resume_bpf;
 struct ring_buffer;
+
+#define BARE_MAPS_MAX 8
 
 /**
  * struct instr - programs and what comes from them
  * @obj: all of bpf/ but resume.bpf.c, with libbpf; instr_full.c
- * @light: resume.bpf.c; instr_light.c
+ * @bare_map: of resume.bpf.c; instr_bare.c
+ * @bare_link: the same programs, attached
  * @prog_fd: of each program that is attached, else -1
  * @ring_fd: and @counts_fd, @watched_fd: the maps of bpf/common.h
  */
 struct instr {
 	struct bpf_object *obj;
 	struct bpf_link *link[KH_MAX_PROBES];
-	struct resume_bpf *light;
+	int bare_map[BARE_MAPS_MAX];
+	unsigned int nr_bare_maps;
+	int bare_link[KH_MAX_PROBES];
+	unsigned int nr_bare_links;
 	struct kh_probe probe[KH_MAX_PROBES];
 	int prog_fd[KH_MAX_PROBES];
 	unsigned int nr_probes;
@@ -51,10 +56,13 @@ int full_possible(struct instr *in);
 /** full_warning() - what libbpf said first when it failed, "" if nothing */
 const char *full_warning(void);
 
-/** light_load() - resume.bpf.c, in few system calls and without libbpf. Return: 0 or -errno. */
-int light_load(struct instr *in);
-void light_attach(struct instr *in);
-void light_free(struct instr *in);
+/**
+ * bare_load() - resume.bpf.c, in few system calls and without libbpf; one that is
+ * refused is noted in its probe. Return: 0 or -errno.
+ */
+int bare_load(struct instr *in);
+void bare_attach(struct instr *in);
+void bare_free(struct instr *in);
 
 /** probe_failed() - notes why a program is not attached. @err: errno */
 void probe_failed(struct kh_probe *k, int err);

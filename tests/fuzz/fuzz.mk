@@ -28,7 +28,7 @@ $(FUZZ_OBJ): $(FUZZ_OUT)/%.o: ctl/lib/%.c
 	@echo "  FUZZCC   $<"
 	$(CTL_Q)$(FUZZ_CC) $(FUZZ_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(FUZZ_OUT)/instr_full.o $(FUZZ_OUT)/instr_light.o: | $(BPF_SKEL)
+$(FUZZ_OUT)/instr_full.o $(FUZZ_OUT)/instr_bare.o: | $(BPF_SKEL)
 
 $(FUZZ_OUT)/fuzz-evidence: tests/fuzz/fuzz-evidence.c $(FUZZ_OBJ)
 	$(CTL_Q)$(FUZZ_CC) $(FUZZ_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CTL_PKG_LIBS)

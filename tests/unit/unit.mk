@@ -21,7 +21,7 @@ $(UNIT_OBJ): $(UNIT_OUT)/%.o: %.c
 	@echo "  CC       $< (sanitized)"
 	$(CTL_Q)$(CC) $(UNIT_CPPFLAGS) $(UNIT_CFLAGS) $(CTL_WARN) $(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT_OUT)/ctl/lib/instr_full.o $(UNIT_OUT)/ctl/lib/instr_light.o: | $(BPF_SKEL)
+$(UNIT_OUT)/ctl/lib/instr_full.o $(UNIT_OUT)/ctl/lib/instr_bare.o: | $(BPF_SKEL)
 
 $(UNIT_TESTS): $(UNIT_OUT)/%: tests/unit/%.c $(UNIT_OBJ)
 	@mkdir -p $(@D)

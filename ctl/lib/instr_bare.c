@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs of resume.bpf.c, as bpf(2) takes them: bpf/bare made tables of them
+ * when khctl was built. Nothing is read, probed or relocated, for guests wait.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "../../bpf/maps.h"
+#include "instr_parts.h"
+#include "util.h"
+
+/* The instruction that is to get the file descriptor of a map. */
+struct bare_ref {
+	unsigned int insn;
+	unsigned int map;
+};
+
+struct bare_prog {
+	const char *name;
+	const char *tracepoint;
+	const struct bpf_insn *insns;
+	unsigned int nr_insns;
+	const struct bare_ref *refs;
+	unsigned int nr_refs;
+};
+
+#include "bpf/resume.bare.h"
+
+#define INSNS_MAX 256
+_Static_assert(BARE_NR_MAPS <= BARE_MAPS_MAX, "room for the maps");
+_Static_assert(ARRAY_SIZE(bare_progs) <= KH_MAX_PROBES, "room for the programs");
+
+static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+	int fd = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_maps(struct instr *in)
+{
+	union bpf_attr attr;
+	unsigned int i;
+
+	for (i = 0; i < BARE_NR_MAPS; i++) {
+		attr = bare_maps[i];
+		in->bare_map[i] = bpf(BPF_MAP_CREATE, &attr);
+		if (in->bare_map[i] < 0)
+			return in->bare_map[i];
+		in->nr_bare_maps = i + 1;
+	}
+	in->ring_fd = in->bare_map[BARE_MAP_ring];
+	in->counts_fd = in->bare_map[BARE_MAP_counts];
+	in->watched_fd = in->bare_map[BARE_MAP_watched];
+	return 0;
+}
+
+static int load_prog(const struct instr *in, const struct bare_prog *p)
+{
+	struct bpf_insn insns[INSNS_MAX], *insn;
+	union bpf_attr attr;
+	unsigned int i;
+
+	if (p->nr_insns > INSNS_MAX)
+		return -E2BIG;
+	memcpy(insns, p->insns, p->nr_insns * sizeof(*insns));
+	for (i = 0; i < p->nr_refs; i++) {
+		insn = &insns[p->refs[i].insn];
+		insn->src_reg = BPF_PSEUDO_MAP_FD;
+		insn->imm = in->bare_map[p->refs[i].map];
+	}
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
+	attr.insns = (uintptr_t)insns;
+	attr.insn_cnt = p->nr_insns;
+	attr.license = (uintptr_t)"GPL";
+	copy_str(attr.prog_name, sizeof(attr.prog_name), p->name);
+	return bpf(BPF_PROG_LOAD, &attr);
+}
+
+int bare_load(struct instr *in)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
+		copy_str(in->probe[i].name, sizeof(in->probe[i].name), bare_progs[i].name);
+		in->probe[i].state = KH_PROBE_ATTACHED;
+	}
+	in->nr_probes = ARRAY_SIZE(bare_progs);
+	rc = make_maps(in);
+	for (i = 0; !rc && i < ARRAY_SIZE(bare_progs); i++) {
+		in->prog_fd[i] = load_prog(in, &bare_progs[i]);
+		if (in->prog_fd[i] >= 0)
+			continue;
+		probe_failed(&in->probe[i], -in->prog_fd[i]);
+		/* Without the right to load one, none can be. */
+		if (in->prog_fd[i] == -EPERM)
+			rc = -EPERM;
+		in->prog_fd[i] = -1;
+	}
+	return rc;
+}
+
+void bare_attach(struct instr *in)
+{
+	union bpf_attr attr;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
+		if (in->prog_fd[i] < 0)
+			continue;
+		memset(&attr, 0, sizeof(attr));
+		attr.raw_tracepoint.name = (uintptr_t)bare_progs[i].tracepoint;
+		attr.raw_tracepoint.prog_fd = in->prog_fd[i];
+		in->bare_link[i] = bpf(BPF_RAW_TRACEPOINT_OPEN, &attr);
+		in->nr_bare_links = i + 1;
+		if (in->bare_link[i] >= 0)
+			continue;
+		probe_failed(&in->probe[i], -in->bare_link[i]);
+		close(in->prog_fd[i]);
+		in->prog_fd[i] = -1;
+	}
+}
+
+void bare_free(struct instr *in)
+{
+	unsigned int i;
+
+	for (i = 0; i < in->nr_bare_links; i++)
+		if (in->bare_link[i] >= 0)
+			close(in->bare_link[i]);
+	/* Those of the other way belong to libbpf. */
+	for (i = 0; in->nr_bare_maps && i < in->nr_probes; i++)
+		if (in->prog_fd[i] >= 0)
+			close(in->prog_fd[i]);
+	for (i = 0; i < in->nr_bare_maps; i++)
+		close(in->bare_map[i]);
+	in->nr_bare_links = 0;
+	in->nr_bare_maps = 0;
+}
