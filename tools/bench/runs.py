@@ -95,7 +95,8 @@ class Measurement:
     def lab(self):
         run = self.run
         names = ["g1"] + [f"v{n}" for n in range(2, run.vms + 1)]
-        append = f"kh.ram={run.ram_mib}M kh.mem={run.mem_percent} kh.spin={'/dev/ptp0' if run.nic else '-'} "
+        # Where a kernel lies makes a difference of some ms: repeats are to give the same figure.
+        append = f"nokaslr norandmaps kh.ram={run.ram_mib}M kh.mem={run.mem_percent} kh.spin={'/dev/ptp0' if run.nic else '-'} "
         if run.vms > 1:
             append += "kh.nics=" + ",".join(f"0000:0{n}:00.0" for n in range(2, run.vms + 1)) + " "
         if run.stock:
