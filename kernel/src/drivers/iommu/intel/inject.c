@@ -12,7 +12,8 @@
 #include "inject.h"
 #include "preserve.h"
 
-#define INJECT_IOVA	0x60000000UL	/* RAM of the guest */
+/* RAM of the guest, below its first GiB: no entry there maps more than 2 MiB */
+#define INJECT_IOVA	0x20000000UL
 #define INJECT_FREE	0x4000000000UL	/* nothing of the guest */
 #define INJECT_SIZE	SZ_2M
 
