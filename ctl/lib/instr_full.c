@@ -27,6 +27,13 @@ static int note_warning(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
+/* Forget what was said, and listen from now on. */
+static void hear_warnings(void)
+{
+	first_warning[0] = '\0';
+	libbpf_set_print(note_warning);
+}
+
 static bool wanted(enum instr_use use, const char *name)
 {
 	return use != INSTR_OLD || !has_prefix(name, "kvm_");
@@ -145,8 +152,7 @@ int full_load(struct instr *in, enum instr_use use)
 {
 	int rc;
 
-	first_warning[0] = '\0';
-	libbpf_set_print(note_warning);
+	hear_warnings();
 	rc = load_programs(in, use);
 	if (rc)
 		return rc;
@@ -189,8 +195,7 @@ int full_possible(struct instr *in)
 	struct btf *btf;
 	int rc;
 
-	first_warning[0] = '\0';
-	libbpf_set_print(note_warning);
+	hear_warnings();
 	rc = open_programs(in, INSTR_ALL);
 	if (rc)
 		return rc;
