@@ -29,8 +29,6 @@ static struct {
 	__typeof__(daxctl_region_get_next) *region_get_next;
 	__typeof__(daxctl_dev_get_first) *dev_get_first;
 	__typeof__(daxctl_dev_get_next) *dev_get_next;
-	__typeof__(daxctl_dev_is_enabled) *dev_is_enabled;
-	__typeof__(daxctl_dev_get_memory) *dev_get_memory;
 	__typeof__(daxctl_dev_get_devname) *dev_get_devname;
 } lib;
 
@@ -44,8 +42,6 @@ static const struct {
 	{ "daxctl_region_get_next", &lib.region_get_next },
 	{ "daxctl_dev_get_first", &lib.dev_get_first },
 	{ "daxctl_dev_get_next", &lib.dev_get_next },
-	{ "daxctl_dev_is_enabled", &lib.dev_is_enabled },
-	{ "daxctl_dev_get_memory", &lib.dev_get_memory },
 	{ "daxctl_dev_get_devname", &lib.dev_get_devname },
 };
 
@@ -137,9 +133,9 @@ int dax_list(struct dax_dev **devs)
 		return rc;
 	for (region = lib.region_get_first(ctx); region; region = lib.region_get_next(region)) {
 		for (d = lib.dev_get_first(region); d; d = lib.dev_get_next(d)) {
-			if (!lib.dev_is_enabled(d) || lib.dev_get_memory(d))
-				continue;
 			rc = add_dev(devs, n, d);
+			if (rc == -ENODEV)
+				continue;
 			if (rc < 0)
 				goto out;
 			n = rc;

@@ -61,7 +61,7 @@ static void say_why(struct instr *in, int rc)
 			 "BPF is not permitted: CAP_BPF and CAP_PERFMON are missing, or the kernel is locked down");
 	else if (rc == -ENOSYS)
 		copy_str(in->error, sizeof(in->error), "the kernel has no BPF: CONFIG_BPF_SYSCALL");
-	else if (in->obj)
+	else if (full_warning()[0])
 		path_fmt(in->error, sizeof(in->error), "%.60s (%.120s)", strerror(-rc), full_warning());
 	else
 		copy_str(in->error, sizeof(in->error), strerror(-rc));
