@@ -72,7 +72,21 @@ static int list_initcalls(char *buf, size_t size)
 	return rc;
 }
 
-int late_params(char *buf, size_t size)
+/*
+ * As many CPUs as there are guests to resume, and of these only the first in a
+ * row: maxcpus= would bring up one in between that is offline for a reason.
+ */
+static unsigned int boot_cpus(const char *online, unsigned int nr_vms)
+{
+	unsigned int last = 0;
+
+	sscanf(online, "0-%u", &last);
+	if (!nr_vms)
+		nr_vms = 1;
+	return nr_vms <= last ? nr_vms : last + 1;
+}
+
+int late_params(char *buf, size_t size, unsigned int nr_vms)
 {
 	char names[1024], cpus[256] = "";
 	int rc, n;
@@ -80,12 +94,12 @@ int late_params(char *buf, size_t size)
 	rc = list_initcalls(names, sizeof(names));
 	if (rc)
 		return rc;
-	/* One CPU boots, and knows that its timer interrupt works: it did a moment ago. */
+	/* The timer interrupt works: it did a moment ago. */
 	if (read_text(ONLINE, cpus, sizeof(cpus)) <= 0)
 		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s", names);
 	else
-		n = snprintf(buf, size, LATE_MAXCPUS "=1 " LATE_CPUS "=%s " LATE_NO_CHECK " "
-			     LATE_INITCALLS "=%s", cpus, names);
+		n = snprintf(buf, size, LATE_MAXCPUS "=%u " LATE_CPUS "=%s " LATE_NO_CHECK " "
+			     LATE_INITCALLS "=%s", boot_cpus(cpus, nr_vms), cpus, names);
 	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
 }
 

@@ -6,7 +6,7 @@
 
 /*
  * What a new kernel does only after the guests run: they stand while it boots,
- * and need few of its drivers and one of its CPUs for being resumed.
+ * and need few of its drivers, and one of its CPUs each, for being resumed.
  */
 
 /** Parameters of the kernel's command line that are khctl's own, by name. */
@@ -18,13 +18,14 @@
 /**
  * late_params() - what is added to the next kernel's command line
  * @size: of @buf, 2048 bytes are enough
+ * @nr_vms: guests that are resumed side by side; so many CPUs boot, if there are
  *
  * A kernel without initcall_defer= ignores it. Where the list of CPUs that are
  * online now cannot be read, they are left to the boot.
  *
  * Return: 0, or -errno.
  */
-int late_params(char *buf, size_t size);
+int late_params(char *buf, size_t size, unsigned int nr_vms);
 
 /**
  * late_finish() - do in the new kernel what was put off

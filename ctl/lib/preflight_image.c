@@ -131,7 +131,7 @@ void check_cmdline(struct preflight *pf, const struct preflight_in *in)
 	wish.iommu_by_option = cmdline_get(running, "intel_iommu", on, sizeof(on)) &&
 			       has_prefix(on, "on");
 	/* Whatever it says: a build that goes on in spite of the checks has to have one. */
-	n = late_params(pf->late, sizeof(pf->late));
+	n = late_params(pf->late, sizeof(pf->late), pf->nr_vms);
 	if (n)
 		pf->late[0] = '\0';
 	n = cmdline_build(pf->cmdline, sizeof(pf->cmdline), want,
