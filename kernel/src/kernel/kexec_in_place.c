@@ -78,10 +78,8 @@ bool kexec_place_buffer(struct kexec_buf *kbuf)
  * @i: number of a segment for which kexec_place_buffer() returned true
  *
  * May sleep.
- *
- * Return: 0.
  */
-int kimage_load_in_place(struct kimage *image, int i)
+void kimage_load_in_place(struct kimage *image, int i)
 {
 	const struct kexec_segment *segment = &image->segment[i];
 	char *to = page_address(image->in_place_pages[i]);
@@ -97,7 +95,6 @@ int kimage_load_in_place(struct kimage *image, int i)
 		memset(to + at, 0, n);
 		cond_resched();
 	}
-	return 0;
 }
 
 /**
