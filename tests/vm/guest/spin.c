@@ -32,17 +32,18 @@ static int clock_of(int fd)
 	return (int)(~(unsigned int)fd << 3 | 3);
 }
 
+/* The card's clock, and the TSC before and after it was read: a pause may come in between. */
 struct reading {
-	uint64_t tsc, card, raw;
+	uint64_t tsc, card, after;
 };
 
 static struct reading read_clocks(int card)
 {
-	struct reading r = {
-		.tsc = __rdtsc(),
-		.card = card ? now_ns(card) : 0,
-	};
+	struct reading r;
 
+	r.tsc = __rdtsc();
+	r.card = card ? now_ns(card) : 0;
+	r.after = __rdtsc();
 	return r;
 }
 
@@ -62,7 +63,7 @@ static void relate(int card)
 
 /*
  * Another process may come in between, then both clocks go on. Only what the card's step is longer
- * than the TSC's did the guest not live through.
+ * than the TSC's can have been did the guest not live through.
  */
 static void look(const struct reading *last, const struct reading *now)
 {
@@ -74,7 +75,7 @@ static void look(const struct reading *last, const struct reading *now)
 	s->readings++;
 	if (!s->card_per_s)
 		return;
-	tsc = (now->tsc - last->tsc) * (double)NSEC_PER_SEC / s->tsc_per_s;
+	tsc = (now->after - last->tsc) * (double)NSEC_PER_SEC / s->tsc_per_s;
 	card = (now->card - last->card) * (double)NSEC_PER_SEC / s->card_per_s;
 	if (card > tsc)
 		raise_to(&s->lost_max_ns, card - tsc);
