@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """How long a guest stands still while its host changes kernels, in virtual time: 1 instruction is 1 ns.
 
-    tools/bench/bench.py [--only REGEX] [--repeat N] [--out FOLDER]
+    tools/bench/bench.py [--only REGEX] [--repeat N] [--jobs N] [--out FOLDER]
+
+Runs in virtual time, which other load does not change, go side by side; those in wall time go alone.
 
 Writes FOLDER/report.json, one SVG per contender and one of the growth; report.json is written last,
 and only if every run gave a figure and repeats agree. With --only it is named partial.json.
 """
 import argparse
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -64,8 +67,22 @@ def measure(run, folder, repeat):
     return {**results[0], "runs_ns": figures, "spread": spread}
 
 
-def contenders(wanted, folder, repeat):
-    out = [measure(run, folder, repeat) for run in CONTENDERS if wanted(run.name)]
+def measure_all(wanted, args):
+    """{name: result} of all runs in virtual time."""
+    todo = [(run, args.repeat) for run in CONTENDERS] + [(run, 1) for _, _, points in GROWTH for _, run in points]
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        futures = {run.name: pool.submit(measure, run, args.out, repeat) for run, repeat in todo if wanted(run.name)}
+        try:
+            for future in concurrent.futures.as_completed(futures.values()):
+                future.result()
+        except BenchError:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return {name: future.result() for name, future in futures.items()}
+
+
+def contenders(measured, folder):
+    out = [measured[run.name] for run in CONTENDERS if run.name in measured]
     for result in out:
         with open(os.path.join(folder, f"timeline-{result['name']}.svg"), "w", encoding="utf-8") as f:
             f.write(timeline_svg(result))
@@ -79,12 +96,12 @@ def threads_ns(what, run, folder):
     return measure(dataclasses.replace(run, name=run.name + "-threads", icount=False), folder, 1)["blackout_ns"]
 
 
-def growth(wanted, folder):
+def growth(measured, folder):
     out = []
     for what, unit, points in GROWTH:
         for value, run in points:
-            if wanted(run.name):
-                result = measure(run, folder, 1)
+            if run.name in measured:
+                result = measured[run.name]
                 threads = threads_ns(what, run, folder)
                 out.append({"what": what, "unit": unit, "value": value, "name": run.name,
                             "blackout_ns": result["blackout_ns"], "per_vm_ns": result["per_vm_ns"],
@@ -143,7 +160,8 @@ def bench(args):
     def wanted(name):
         return re.search(args.only or "", name)
 
-    results, grown = contenders(wanted, args.out, args.repeat), growth(wanted, args.out)
+    measured = measure_all(wanted, args)
+    results, grown = contenders(measured, args.out), growth(measured, args.out)
     report = {"schema_version": SCHEMA_VERSION, "clock": "virtual, 1 instruction = 1 ns",
               "contenders": results, "profile": profile(wanted, args.out), "growth": grown, "kram": kram(grown),
               "steady_state": steady_state(args.out, say) if wanted("steady-state") else []}
@@ -156,6 +174,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="REGEX", help="only runs whose name matches")
     parser.add_argument("--repeat", type=int, default=2, help="runs of each contender (2)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs in virtual time at once (one per CPU)")
     parser.add_argument("--out", default=os.path.join(BUILD, "bench"))
     args = parser.parse_args()
     try:
