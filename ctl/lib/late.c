@@ -9,6 +9,7 @@
 #include "util.h"
 
 #define ONLINE		"/sys/devices/system/cpu/online"
+#define PRESENT		"/sys/devices/system/cpu/present"
 #define DEFERRED	"/sys/kernel/initcall_deferred"
 
 /*
@@ -73,17 +74,16 @@ static int list_initcalls(char *buf, size_t size)
 }
 
 /*
- * As many CPUs as there are guests to resume, and of these only the first in a
- * row: maxcpus= would bring up one in between that is offline for a reason.
+ * As many CPUs as there are guests to resume. If some are offline now, one: the
+ * kernel would choose, and might bring up one that is offline for a reason.
  */
 static unsigned int boot_cpus(const char *online, unsigned int nr_vms)
 {
-	unsigned int last = 0;
+	char present[256];
 
-	sscanf(online, "0-%u", &last);
-	if (!nr_vms)
-		nr_vms = 1;
-	return nr_vms <= last ? nr_vms : last + 1;
+	if (!nr_vms || read_text(PRESENT, present, sizeof(present)) <= 0 || strcmp(online, present))
+		return 1;
+	return nr_vms;
 }
 
 int late_params(char *buf, size_t size, unsigned int nr_vms)
@@ -143,7 +143,7 @@ int late_finish(struct kh_err *e)
 	char cmdline[CMDLINE_MAX + 1], cpus[256];
 	int rc = 0, n = 0;
 
-	/* The initcalls would keep the guests waiting for the only CPU. */
+	/* The initcalls would keep the guests waiting for the few CPUs there are. */
 	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
 	    cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
 		rc = cpus_online(cpus, e);
