@@ -27,6 +27,8 @@ from steady import kram, steady_state  # noqa: E402
 SCHEMA_VERSION = 1
 # Virtual time is exact, but packets and commands come in when they come.
 SPREAD = 0.02
+# A lab's memory, most of which is never touched
+JOB_GIB = 8
 
 CONTENDERS = [
     Run("khctl-device"),
@@ -67,6 +69,13 @@ def measure(run, folder, repeat):
     return {**results[0], "runs_ns": figures, "spread": spread}
 
 
+def jobs():
+    """One per CPU that may be used, if the memory is there."""
+    with open("/proc/meminfo", encoding="ascii") as f:
+        available = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable:")) >> 20
+    return max(1, min(len(os.sched_getaffinity(0)), available // JOB_GIB))
+
+
 def measure_all(wanted, args):
     """{name: result} of all runs in virtual time."""
     todo = [(run, args.repeat) for run in CONTENDERS] + [(run, 1) for _, _, points in GROWTH for _, run in points]
@@ -75,8 +84,8 @@ def measure_all(wanted, args):
         try:
             for future in concurrent.futures.as_completed(futures.values()):
                 future.result()
-        except BenchError:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those that run still end by themselves
             raise
     return {name: future.result() for name, future in futures.items()}
 
@@ -174,7 +183,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="REGEX", help="only runs whose name matches")
     parser.add_argument("--repeat", type=int, default=2, help="runs of each contender (2)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs in virtual time at once (one per CPU)")
+    parser.add_argument("--jobs", type=int, default=jobs(), help="runs in virtual time at once (%(default)s)")
     parser.add_argument("--out", default=os.path.join(BUILD, "bench"))
     args = parser.parse_args()
     try:
