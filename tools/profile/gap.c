@@ -4,7 +4,9 @@
  *
  * Code of L2 is told by its physical address: nothing but a guest runs in the memory that
  * is set aside for guests. Each pause between two of its blocks that lasts longer than
- * min= nanoseconds of virtual time is written to out= when QEMU ends, one line each:
+ * min= nanoseconds of virtual time is written to out= when QEMU ends, one line each.
+ * CPUs of L1 run in turn. A guest whose CPU waits for its turn was not stopped by L1: the
+ * pause begins when its CPU goes on with something else.
  *
  *	gap NUMBER START LENGTH		of guest NUMBER, ns: no code of it ran
  *	user NUMBER START LENGTH	no process of it ran
@@ -37,6 +39,7 @@ extern int64_t qemu_clock_get_ns(int type);
 struct guest {
 	uint64_t start, end;
 	int64_t last;			/* when its last block ended, 0: never */
+	int64_t left;			/* when its CPU went on with something else */
 	int64_t last_user;		/* its last block of a process */
 	uint64_t blocks;
 	GString *gaps;
@@ -44,6 +47,8 @@ struct guest {
 
 static struct guest guests[MAX_GUESTS];
 static unsigned int nr_guests;
+/* For each CPU of L1, the guest whose block was its last one: index + 1, or 0. */
+static qemu_plugin_u64 running;
 static uint64_t host_base;
 static int64_t min_ns = 1000000;
 static char out_path[4096];
@@ -70,10 +75,19 @@ static void executed(unsigned int cpu_index, void *userdata)
 	struct guest *g = userdata;
 	int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
-	(void)cpu_index;
-	note(g, "gap", g->last, now);
+	note(g, "gap", g->last > g->left ? g->last : g->left, now);
 	g->last = now;
 	g->blocks++;
+	qemu_plugin_u64_set(running, cpu_index, g - guests + 1);
+}
+
+static void left(unsigned int cpu_index, void *userdata)
+{
+	struct guest *g = &guests[qemu_plugin_u64_get(running, cpu_index) - 1];
+
+	(void)userdata;
+	g->left = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+	qemu_plugin_u64_set(running, cpu_index, 0);
 }
 
 static struct guest *guest_at(uint64_t host)
@@ -111,6 +125,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	g = host_base ? guest_at(host) : NULL;
 	if (g)
 		qemu_plugin_register_vcpu_insn_exec_cb(last, executed, QEMU_PLUGIN_CB_NO_REGS, g);
+	else
+		qemu_plugin_register_vcpu_insn_exec_cond_cb(last, left, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_COND_NE,
+							    running, 0, NULL);
 	if (g && is_user(virt))
 		qemu_plugin_register_vcpu_insn_exec_cb(last, user_executed, QEMU_PLUGIN_CB_NO_REGS, g);
 }
@@ -165,6 +182,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		fprintf(stderr, "gap: wants guest=START-END,out=FILE\n");
 		return -1;
 	}
+	running = qemu_plugin_scoreboard_u64(qemu_plugin_scoreboard_new(sizeof(uint64_t)));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
 	return 0;
