@@ -4,7 +4,8 @@
 
     tools/bench/bench.py [--only REGEX] [--repeat N] [--jobs N] [--out FOLDER]
 
-Runs in virtual time, which other load does not change, go side by side; those in wall time go alone.
+Runs in virtual time may go side by side (--jobs), but a machine that waits for a disk sees that load;
+those in wall time go alone.
 
 Writes FOLDER/report.json, one SVG per contender and one of the growth; report.json is written last,
 and only if every run gave a figure and repeats agree. With --only it is named partial.json.
@@ -27,8 +28,6 @@ from steady import kram, steady_state  # noqa: E402
 SCHEMA_VERSION = 1
 # Virtual time is exact, but packets and commands come in when they come.
 SPREAD = 0.02
-# A lab's memory, most of which is never touched
-JOB_GIB = 8
 
 CONTENDERS = [
     Run("khctl-device"),
@@ -67,13 +66,6 @@ def measure(run, folder, repeat):
     if spread > SPREAD:
         raise BenchError(f"{run.name}: runs differ by {spread:.1%}: {figures}")
     return {**results[0], "runs_ns": figures, "spread": spread}
-
-
-def jobs():
-    """One per CPU that may be used, if the memory is there."""
-    with open("/proc/meminfo", encoding="ascii") as f:
-        available = next(int(line.split()[1]) for line in f if line.startswith("MemAvailable:")) >> 20
-    return max(1, min(len(os.sched_getaffinity(0)), available // JOB_GIB))
 
 
 def measure_all(wanted, args):
@@ -183,7 +175,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="REGEX", help="only runs whose name matches")
     parser.add_argument("--repeat", type=int, default=2, help="runs of each contender (2)")
-    parser.add_argument("--jobs", type=int, default=jobs(), help="runs in virtual time at once (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="runs in virtual time at once (1)")
     parser.add_argument("--out", default=os.path.join(BUILD, "bench"))
     args = parser.parse_args()
     try:
