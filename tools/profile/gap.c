@@ -29,6 +29,7 @@ extern int64_t qemu_clock_get_ns(int type);
 #define QEMU_CLOCK_VIRTUAL	1
 
 #define MAX_GUESTS	8
+#define MAX_CPUS	16
 /* RAM of q35 beyond 2 GiB goes on at 4 GiB. */
 #define LOW_RAM		0x80000000ULL
 #define HIGH_RAM	0x100000000ULL
@@ -47,8 +48,11 @@ struct guest {
 
 static struct guest guests[MAX_GUESTS];
 static unsigned int nr_guests;
-/* For each CPU of L1, the guest whose block was its last one: index + 1, or 0. */
-static qemu_plugin_u64 running;
+/* For each CPU of L1, the guest that it runs, since it entered it: NULL after it left. */
+static struct guest *running[MAX_CPUS];
+/* Where hypervisors of L1 go on when a guest is left, in turn: that of each kernel. */
+static uint64_t after_vmrun[16];
+static unsigned int nr_vmrun;
 static uint64_t host_base;
 static int64_t min_ns = 1000000;
 static char out_path[4096];
@@ -78,16 +82,39 @@ static void executed(unsigned int cpu_index, void *userdata)
 	note(g, "gap", g->last > g->left ? g->last : g->left, now);
 	g->last = now;
 	g->blocks++;
-	qemu_plugin_u64_set(running, cpu_index, g - guests + 1);
+	if (cpu_index < MAX_CPUS)
+		running[cpu_index] = g;
 }
 
 static void left(unsigned int cpu_index, void *userdata)
 {
-	struct guest *g = &guests[qemu_plugin_u64_get(running, cpu_index) - 1];
-
 	(void)userdata;
-	g->left = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-	qemu_plugin_u64_set(running, cpu_index, 0);
+	if (cpu_index >= MAX_CPUS || !running[cpu_index])
+		return;
+	running[cpu_index]->left = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+	running[cpu_index] = NULL;
+}
+
+static bool is_after_vmrun(uint64_t virt)
+{
+	unsigned int i;
+
+	for (i = 0; i < G_N_ELEMENTS(after_vmrun); i++)
+		if (virt && after_vmrun[i] == virt)
+			return true;
+	return false;
+}
+
+/* VMRUN ends a block. */
+static void look_for_vmrun(const struct qemu_plugin_insn *insn)
+{
+	static const uint8_t vmrun[] = { 0x0f, 0x01, 0xd8 };
+	uint64_t next = qemu_plugin_insn_vaddr(insn) + sizeof(vmrun);
+	uint8_t data[sizeof(vmrun)];
+
+	if (qemu_plugin_insn_data(insn, data, sizeof(data)) == sizeof(data) && !memcmp(data, vmrun, sizeof(data)) &&
+	    !is_after_vmrun(next))
+		after_vmrun[nr_vmrun++ % G_N_ELEMENTS(after_vmrun)] = next;
 }
 
 static struct guest *guest_at(uint64_t host)
@@ -125,9 +152,10 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	g = host_base ? guest_at(host) : NULL;
 	if (g)
 		qemu_plugin_register_vcpu_insn_exec_cb(last, executed, QEMU_PLUGIN_CB_NO_REGS, g);
+	else if (is_after_vmrun(virt))
+		qemu_plugin_register_vcpu_insn_exec_cb(last, left, QEMU_PLUGIN_CB_NO_REGS, NULL);
 	else
-		qemu_plugin_register_vcpu_insn_exec_cond_cb(last, left, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_COND_NE,
-							    running, 0, NULL);
+		look_for_vmrun(last);
 	if (g && is_user(virt))
 		qemu_plugin_register_vcpu_insn_exec_cb(last, user_executed, QEMU_PLUGIN_CB_NO_REGS, g);
 }
@@ -182,7 +210,6 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		fprintf(stderr, "gap: wants guest=START-END,out=FILE\n");
 		return -1;
 	}
-	running = qemu_plugin_scoreboard_u64(qemu_plugin_scoreboard_new(sizeof(uint64_t)));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	qemu_plugin_register_atexit_cb(id, at_exit, NULL);
 	return 0;
