@@ -18,7 +18,8 @@
 /**
  * late_params() - what is added to the next kernel's command line
  * @size: of @buf, 2048 bytes are enough
- * @nr_vms: guests that are resumed side by side; so many CPUs boot, if there are
+ * @nr_vms: guests that are resumed side by side; so many CPUs boot, if there are and
+ *	none is offline now, else one
  *
  * A kernel without initcall_defer= ignores it. Where the list of CPUs that are
  * online now cannot be read, they are left to the boot.

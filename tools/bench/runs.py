@@ -251,13 +251,13 @@ class Measurement:
         return [{"name": n, "ns": b - a} for n, a, b in points], end - points[0][1]
 
     def agree(self, out):
-        """The three clocks, within 3 %, or there is no figure.
+        """The three clocks, within 2 %, or there is no figure.
 
         khctl's last mark, and what the guest's TSC tells, is the moment at which QEMU lets the guest run; its first
-        instruction comes 2 to 3 ms later, when its vCPU has got the CPU. A guest that has to share its CPU with
+        instruction comes some 2 ms later, when its vCPU has got the CPU. A guest that has to share its CPU with
         others, or with khctl, may wait for it before it is told to stop as well.
         """
-        limit = 0.03 if self.run.vms == 1 and self.run.cpus > 1 else 0.05
+        limit = 0.02 if self.run.vms == 1 and self.run.cpus > 1 else 0.05
         outer = out["blackout_ns"]
         total = sum(p["ns"] for p in out["phases"])
         claims = [("the phases add up to", total)]

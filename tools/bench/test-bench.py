@@ -58,8 +58,8 @@ def check_agreement(folder):
     early = "gap 0 400 900000000\n" + good
     ok("a pause before the measurement is none of it", measured(folder, early, 100000000, since=401)["blackout_ns"] == 100000000)
     refuses("only a pause before the measurement", "not every guest", measured, folder, early, 100000000, None, 10000)
-    ok("phases may differ by less than 3 %", measured(folder, good, 102000000), "")
-    refuses("phases that do not add up", "the phases add up to", measured, folder, good, 104000000)
+    ok("phases may differ by less than 2 %", measured(folder, good, 101000000), "")
+    refuses("phases that do not add up", "the phases add up to", measured, folder, good, 103000000)
     refuses("a guest whose clock says less", "the guest's own clock", measured, folder, good, 100000000,
             {"lost_max_ns": 90000000})
     refuses("a guest that never ran", "not every guest", measured, folder, "gap 0 9000 100000000\n", 100000000)
