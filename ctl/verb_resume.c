@@ -19,6 +19,9 @@
 #include "lib/watcher.h"
 #include "verbs.h"
 
+/* From the moment at which QEMU lets a guest run to its first instruction, on a host that is busy. */
+#define ENTRY_SECONDS 5
+
 struct resume {
 	const struct khctl_opts *o;
 	struct state state;
@@ -103,6 +106,33 @@ static void start_job(struct resume *r, struct load_job *job, struct kh_plan_vm 
 		vm_failed(vm, name, "cannot start a thread");
 }
 
+/*
+ * A guest runs when a vCPU enters it, some time after QEMU lets it. Where nobody
+ * sees that, the latter has to do.
+ */
+static void see_entries(struct resume *r, struct load_job *job)
+{
+	uint64_t until = tsc_now() + ENTRY_SECONDS * r->plan->tsc_hz, entry;
+	struct kh_plan_vm *vm;
+	unsigned int i;
+
+	for (i = 0; i < r->plan->nr_vms; i++) {
+		vm = &r->plan->vm[i];
+		if (!job[i].started || job[i].e.rc)
+			continue;
+		entry = watcher_wait_run(&r->watcher, job[i].l.pid, until);
+		if (entry)
+			vm->run_tsc = entry > vm->loaded_tsc ? entry : vm->loaded_tsc;
+		else
+			state_log(&r->state, r->plan->run_id, "run", 0,
+				  "%s: no entry into the guest was seen, its time is that of QEMU",
+				  plan_str(r->plan, vm->name));
+	}
+	for (i = 0; i < r->plan->nr_vms; i++)
+		if (job[i].started && !job[i].e.rc)
+			vm_load_end(&job[i].l);
+}
+
 /* Return: how many do not run. */
 static unsigned int resume_vms(struct resume *r)
 {
@@ -125,6 +155,7 @@ static unsigned int resume_vms(struct resume *r)
 		}
 		failed += vm->state != KH_VM_RUNNING;
 	}
+	see_entries(r, job);
 	return failed;
 }
 

@@ -73,33 +73,28 @@ static int list_initcalls(char *buf, size_t size)
 	return rc;
 }
 
-/*
- * As many CPUs as there are guests to resume. If some are offline now, one: the
- * kernel would choose, and might bring up one that is offline for a reason.
- */
-static unsigned int boot_cpus(const char *online, unsigned int nr_vms)
+/* The kernel chooses which: it might bring up one that is offline for a reason. */
+unsigned int late_boot_cpus(const char *online, const char *present, unsigned int nr_vms)
 {
-	char present[256];
-
-	if (!nr_vms || read_text(PRESENT, present, sizeof(present)) <= 0 || strcmp(online, present))
-		return 1;
-	return nr_vms;
+	return nr_vms && !strcmp(online, present) ? nr_vms : 1;
 }
 
 int late_params(char *buf, size_t size, unsigned int nr_vms)
 {
-	char names[1024], cpus[256] = "";
+	char names[1024], cpus[256] = "", present[256] = "";
 	int rc, n;
 
 	rc = list_initcalls(names, sizeof(names));
 	if (rc)
 		return rc;
+	if (read_text(PRESENT, present, sizeof(present)) <= 0)
+		present[0] = '\0';
 	/* The timer interrupt works: it did a moment ago. */
 	if (read_text(ONLINE, cpus, sizeof(cpus)) <= 0)
 		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s", names);
 	else
 		n = snprintf(buf, size, LATE_MAXCPUS "=%u " LATE_CPUS "=%s " LATE_NO_CHECK " "
-			     LATE_INITCALLS "=%s", boot_cpus(cpus, nr_vms), cpus, names);
+			     LATE_INITCALLS "=%s", late_boot_cpus(cpus, present, nr_vms), cpus, names);
 	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
 }
 

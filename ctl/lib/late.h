@@ -18,8 +18,7 @@
 /**
  * late_params() - what is added to the next kernel's command line
  * @size: of @buf, 2048 bytes are enough
- * @nr_vms: guests that are resumed side by side; so many CPUs boot, if there are and
- *	none is offline now, else one
+ * @nr_vms: guests that are resumed side by side, for late_boot_cpus()
  *
  * A kernel without initcall_defer= ignores it. Where the list of CPUs that are
  * online now cannot be read, they are left to the boot.
@@ -27,6 +26,15 @@
  * Return: 0, or -errno.
  */
 int late_params(char *buf, size_t size, unsigned int nr_vms);
+
+/**
+ * late_boot_cpus() - how many CPUs boot while guests wait
+ * @online: list of those that are online now, as in sysfs
+ * @present: list of those that there are, "" if it is not known
+ *
+ * Return: @nr_vms, but at least 1; 1 if not all that are present are online.
+ */
+unsigned int late_boot_cpus(const char *online, const char *present, unsigned int nr_vms);
 
 /**
  * late_finish() - do in the new kernel what was put off

@@ -87,6 +87,20 @@ void events_put(void *ctx, const struct kh_event *ev)
 	XXH3_64bits_update(out->sum, ev, sizeof(*ev));
 }
 
+uint64_t events_first(const struct events_out *out, uint16_t type, uint32_t pid)
+{
+	const struct kh_event *ev;
+	uint64_t i;
+
+	if (!out->s)
+		return 0;
+	ev = (const void *)(section(out->s, out->side) + KH_EVENTS_FIRST);
+	for (i = 0; i < out->h.nr_events; i++)
+		if (ev[i].type == type && ev[i].pid == pid)
+			return ev[i].tsc;
+	return 0;
+}
+
 void events_drain(struct events_out *out, struct instr *in)
 {
 	const struct kh_probe *probe;

@@ -36,6 +36,9 @@ void events_end(struct events_out *out);
 /** events_put() - append one, or count it as dropped. @out: struct events_out, as instr_drain() wants it. */
 void events_put(void *out, const struct kh_event *ev);
 
+/** events_first() - TSC of the first event of @type by process @pid that was put, 0: none */
+uint64_t events_first(const struct events_out *out, uint16_t type, uint32_t pid);
+
 /** events_sync() - make what was put so far count */
 void events_sync(struct events_out *out);
 

@@ -269,9 +269,6 @@ static int run(struct vm_load *l, struct qmp *q, struct kh_err *e)
 	if (!rc) {
 		l->vm->loaded_tsc = l->resume_tsc;
 		l->vm->run_tsc = l->completed_tsc;
-		/* The next save sets it again; a migration in between should be an ordinary one. */
-		q->on_event = NULL;
-		vm_set_mode(q, false, VM_BANDWIDTH, NULL);
 		return 0;
 	}
 	if (rc == -ETIMEDOUT || rc == -EREMOTEIO || !died(l, e))
@@ -281,9 +278,9 @@ static int run(struct vm_load *l, struct qmp *q, struct kh_err *e)
 
 int vm_load(struct vm_load *l, struct kh_err *e)
 {
-	struct qmp q = { .fd = -1 };
 	int rc;
 
+	l->q = (struct qmp){ .fd = -1 };
 	l->tsc_hz = l->plan->tsc_hz;
 	rc = check_ram(l->vm, e);
 	if (!rc)
@@ -291,9 +288,18 @@ int vm_load(struct vm_load *l, struct kh_err *e)
 	if (!rc)
 		rc = bind_devices(l->vm, e);
 	if (!rc)
-		rc = run(l, &q, e);
-	if (rc)
+		rc = run(l, &l->q, e);
+	if (rc) {
 		end_qemu(l);
-	qmp_close(&q);
+		qmp_close(&l->q);
+	}
 	return rc;
+}
+
+void vm_load_end(struct vm_load *l)
+{
+	/* The next save sets it again; a migration in between should be an ordinary one. */
+	l->q.on_event = NULL;
+	vm_set_mode(&l->q, false, VM_BANDWIDTH, NULL);
+	qmp_close(&l->q);
 }

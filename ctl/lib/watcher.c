@@ -10,10 +10,13 @@
 #include "pci.h"
 #include "report_instr.h"
 #include "state_io.h"
+#include "tsc.h"
 #include "util.h"
 #include "watcher.h"
 
-#define JUMP_PAUSE_NS 1000000
+#define LOOK_PAUSE_NS 1000000
+/* of resume.bpf.c */
+#define RUN_PROBE "new_kvm_run"
 
 static void say_what_is_missing(struct watcher *w)
 {
@@ -88,6 +91,37 @@ void watcher_drain(struct watcher *w)
 		events_drain(&w->out, w->in);
 }
 
+static bool sees_runs(const struct watcher *w)
+{
+	const struct kh_probe *probe;
+	unsigned int i, n;
+
+	if (!w->in || !w->out.s)
+		return false;
+	n = instr_probes(w->in, &probe);
+	for (i = 0; i < n; i++)
+		if (!strcmp(probe[i].name, RUN_PROBE))
+			return probe[i].state == KH_PROBE_ATTACHED;
+	return false;
+}
+
+/* Not woken by the event: that would take the CPU from the guest before its first instruction. */
+uint64_t watcher_wait_run(struct watcher *w, pid_t pid, uint64_t until)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_PAUSE_NS };
+	uint64_t tsc;
+
+	if (!sees_runs(w))
+		return 0;
+	for (;;) {
+		watcher_drain(w);
+		tsc = events_first(&w->out, KH_EV_KVM_RUN, pid);
+		if (tsc || tsc_now() > until)
+			return tsc;
+		nanosleep(&pause, NULL);
+	}
+}
+
 void watcher_finish(struct watcher *w)
 {
 	if (w->in)
@@ -96,7 +130,7 @@ void watcher_finish(struct watcher *w)
 
 static void *drain_on(void *ctx)
 {
-	const struct timespec pause = { .tv_nsec = JUMP_PAUSE_NS };
+	const struct timespec pause = { .tv_nsec = LOOK_PAUSE_NS };
 	struct watcher *w = ctx;
 
 	while (!atomic_load(&w->end)) {

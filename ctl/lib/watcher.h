@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 #include "instr.h"
 #include "state_events.h"
 
@@ -33,6 +34,14 @@ void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 		   const struct kh_plan *plan);
 
 void watcher_drain(struct watcher *w);
+
+/**
+ * watcher_wait_run() - until a vCPU of process @pid has entered its guest
+ * @until: TSC at which to give up
+ *
+ * Return: TSC of that entry, 0: none was seen, or the program that sees it is not attached.
+ */
+uint64_t watcher_wait_run(struct watcher *w, pid_t pid, uint64_t until);
 
 /** watcher_finish() - drain at the end of what counts */
 void watcher_finish(struct watcher *w);

@@ -2,6 +2,7 @@
 /* Command lines of kernels, and arguments of QEMU. */
 #include "unit.h"
 #include "lib/cmdline.h"
+#include "lib/late.h"
 #include "lib/vm.h"
 
 static const struct mem_range ranges[] = {
@@ -148,6 +149,17 @@ static void inherited_descriptors(void **ctx)
 	assert_non_null(vm_inherits_fd(ARGS("qemu\0-drive\0file=/dev/fdset/1\0")));
 }
 
+static void cpus_that_boot(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(late_boot_cpus("0-3", "0-3", 1), 1);
+	assert_int_equal(late_boot_cpus("0-3", "0-3", 2), 2);
+	assert_int_equal(late_boot_cpus("0-3", "0-3", 0), 1);
+	/* One is offline for a reason, or nobody knows. */
+	assert_int_equal(late_boot_cpus("0,2-3", "0-3", 2), 1);
+	assert_int_equal(late_boot_cpus("0-3", "", 2), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +171,7 @@ int main(void)
 		cmocka_unit_test(values),
 		cmocka_unit_test(argv_for_another_start),
 		cmocka_unit_test(inherited_descriptors),
+		cmocka_unit_test(cpus_that_boot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

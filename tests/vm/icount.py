@@ -13,6 +13,10 @@ from scenario import (  # noqa: E402
 # The machine's seconds are several of the peer's, so that fewer datagrams fit into the ring for each.
 RATE = 2
 BLACKOUT = ["save", "jump", "boot", "resume", "run"]
+# That run has begun is seen by an instrument only, so its end is another without: nothing to compare.
+COMPARED = BLACKOUT[:-1]
+# Where a kernel lies at random makes a difference of a millisecond.
+FIXED = "nokaslr norandmaps "
 # Of the blackout, at most. The aim is 0.01: docs/blackout.md has what stands in the way.
 INSTRUMENTS = 0.08
 
@@ -39,7 +43,7 @@ def check_times(tap, l1, report):
 
 def unwatched(tap):
     """Returns the phases of an upgrade without instruments, of which the verdict is unknown."""
-    with lab(tap, "icount-unwatched", kernel="a", guests=("g1",), icount=True) as l1:
+    with lab(tap, "icount-unwatched", kernel="a", guests=("g1",), icount=True, append=FIXED) as l1:
         life = Life(l1, RATE)
         life.ready(240)
         before = life.both()
@@ -60,7 +64,7 @@ def unwatched(tap):
 
 def main():
     tap = Tap()
-    with lab(tap, "icount", kernel="a", guests=("g1",), icount=True) as l1:
+    with lab(tap, "icount", kernel="a", guests=("g1",), icount=True, append=FIXED) as l1:
         life = Life(l1, RATE)
         life.ready(240)
         begin = time.time()
@@ -75,9 +79,9 @@ def main():
         watched = check_times(tap, l1, check_witness(tap, l1, begin, time.time()))
         check_logs(tap, l1)
     without = unwatched(tap)
-    for name in BLACKOUT:
+    for name in COMPARED:
         tap.say(f"instruments add to {name:8} {(watched[name]['ns'] - without[name]['ns']) / 1e6:8.3f} ms")
-    blackout, less = (sum(p[name]["ns"] for name in BLACKOUT) for p in (watched, without))
+    blackout, less = (sum(p[name]["ns"] for name in COMPARED) for p in (watched, without))
     cost = (blackout - less) / less
     tap.say(f"without instruments {less / 1e6:.3f} ms: they add {cost:.2%}")
     tap.check("the instruments add a small part of the blackout at most", cost <= INSTRUMENTS, (blackout, less))

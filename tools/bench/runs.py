@@ -253,9 +253,8 @@ class Measurement:
     def agree(self, out):
         """The three clocks, within 2 %, or there is no figure.
 
-        khctl's last mark, and what the guest's TSC tells, is the moment at which QEMU lets the guest run; its first
-        instruction comes some 2 ms later, when its vCPU has got the CPU. A guest that has to share its CPU with
-        others, or with khctl, may wait for it before it is told to stop as well.
+        What the guest's TSC tells ends when QEMU lets the guest run, some 2 ms before its first instruction. A guest
+        that has to share its CPU with others may wait for it before it is told to stop.
         """
         limit = 0.02 if self.run.vms == 1 and self.run.cpus > 1 else 0.05
         outer = out["blackout_ns"]
