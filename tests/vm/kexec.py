@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """KEXEC_FILE_IN_PLACE by itself: what it accepts, that it gives back what it took, and that a
-kernel which it does not understand is left to its boot stub. First, what guests' memory takes from a host without
-guests: the struct pages of a guest's memory, which are shared in each GiB."""
+kernel which it does not understand is left to its boot stub. First, struct pages in a host without guests: those that
+wait until the guests run, and those of a guest's memory, which are shared in each GiB."""
 import os
 import sys
 
@@ -13,6 +13,8 @@ from scenario import Tap, check_logs, lab, save_kernel_log  # noqa: E402
 CRASH, DEBUG, NO_DIGEST, IN_PLACE, UNKNOWN = 0x2, 0x8, 0x1000, 0x2000, 0x8000
 OURS = NO_DIGEST | IN_PLACE
 B = "/boot/bzImage-b"
+DEFERRED = "/sys/kernel/initcall_deferred"
+WAIT = "initcall_defer=page_alloc_init_deferred "
 ALIGNMENT = 0x230       # of the kernel, in the image's header
 # offset in the ELF header, what is written there
 ODD = [("class", 4, b"\x09"), ("place of the segments", 39, b"\x7f"), ("place of the sections", 47, b"\x7f"),
@@ -47,6 +49,25 @@ def free_mib(l1):
 
 def text(l1):
     return l1.check("grep ' T _text$' /proc/kallsyms").split()[0]
+
+
+def memory_goes(l1):
+    """Takes a block of memory offline and back. Returns whether one goes, and why others do not."""
+    out = l1.check("cd /sys/devices/system/memory; for b in memory[0-9]*; do "
+                   "echo offline 2>&1 > $b/state && echo online > $b/state && echo went && break; done; true", 300)
+    return "went" in out, out
+
+
+def waiting_struct_pages(tap, l1):
+    """Until all struct pages are there no memory goes away."""
+    waiting = l1.check(f"cat {DEFERRED}")
+    went, why = memory_goes(l1)
+    tap.check("while struct pages wait, no memory goes offline", waiting and not went and "busy" in why, (waiting, why))
+    before = free_mib(l1)
+    l1.check(f"echo 1 > {DEFERRED}")
+    tap.check("when they are asked for, they come", not l1.check(f"cat {DEFERRED}").strip() and free_mib(l1) > before + 1024)
+    went, why = memory_goes(l1)
+    tap.check("then memory goes offline, and comes back", went, why)
 
 
 def shared_struct_pages(tap, l1):
@@ -124,8 +145,8 @@ def jumps(tap, l1):
 
 def main():
     tap = Tap()
-    with lab(tap, "kexec", kernel="a", guests=()) as l1:
-        for part in (shared_struct_pages, flags, given_back, odd_images, jumps):
+    with lab(tap, "kexec", kernel="a", guests=(), append=WAIT) as l1:
+        for part in (waiting_struct_pages, shared_struct_pages, flags, given_back, odd_images, jumps):
             tap.say(part.__name__)
             part(tap, l1)
         check_logs(tap, l1, ())
