@@ -47,7 +47,7 @@ int new_page_free(__u64 *ctx)
 	return page(ctx, KH_EV_IOMMU_PAGE_FREE);
 }
 
-/* vCPUs that have run, by their address. */
+/* QEMUs whose vCPUs have run, by process. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -55,14 +55,17 @@ struct {
 	__type(value, __u8);
 } ran SEC(".maps");
 
-/* the vCPU */
-SEC("raw_tp/kvm_entry")
+/*
+ * Whether the guest's FPU is loaded, which KVM_RUN begins with. Not kvm_entry: a vCPU that
+ * was saved while it was halted runs, and is entered only when something wakes it.
+ */
+SEC("raw_tp/kvm_fpu")
 int new_kvm_run(__u64 *ctx)
 {
-	__u64 key = ctx[0];
+	__u64 key = bpf_get_current_pid_tgid() >> 32;
 	__u8 one = 1;
 
-	if (bpf_map_lookup_elem(&ran, &key) ||
+	if (!(__u32)ctx[0] || bpf_map_lookup_elem(&ran, &key) ||
 	    bpf_map_update_elem(&ran, &key, &one, BPF_NOEXIST))
 		return 0;
 	return EVENT(ctx, KH_EV_KVM_RUN, KH_NO_BDF, 0);

@@ -339,7 +339,7 @@ enum kh_vm_state {
  * @saved_tsc: its device state lay in the area
  * @start_tsc: QEMU started on the new kernel
  * @loaded_tsc: its device state was read
- * @run_tsc: the guest ran again: its first vCPU entered it, or, when that was not seen, QEMU let it run
+ * @run_tsc: the guest ran again: KVM ran its first vCPU, or, when that was not seen, QEMU said so
  * @error: why it does not run, zero terminated
  */
 struct kh_plan_vm {

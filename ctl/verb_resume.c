@@ -19,8 +19,15 @@
 #include "lib/watcher.h"
 #include "verbs.h"
 
-/* From the moment at which QEMU lets a guest run to its first instruction, on a host that is busy. */
-#define ENTRY_SECONDS 5
+/* From QEMU's word that the guest runs until KVM runs it, on a host that is busy. */
+#define RUN_SECONDS 1
+
+struct load_job {
+	pthread_t thread;
+	bool started;
+	struct vm_load l;
+	struct kh_err e;
+};
 
 struct resume {
 	const struct khctl_opts *o;
@@ -31,13 +38,7 @@ struct resume {
 	bool adopted;		/* what the old kernel of this very upgrade left */
 	char why_not[200];
 	char id[40];		/* of this boot */
-};
-
-struct load_job {
-	pthread_t thread;
-	bool started;
-	struct vm_load l;
-	struct kh_err e;
+	struct load_job job[KH_MAX_VMS];
 };
 
 static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
@@ -106,41 +107,39 @@ static void start_job(struct resume *r, struct load_job *job, struct kh_plan_vm 
 		vm_failed(vm, name, "cannot start a thread");
 }
 
-/*
- * A guest runs when a vCPU enters it, some time after QEMU lets it. Where nobody
- * sees that, the latter has to do.
- */
-static void see_entries(struct resume *r, struct load_job *job)
+static bool loaded(const struct load_job *job)
 {
-	uint64_t until = tsc_now() + ENTRY_SECONDS * r->plan->tsc_hz, entry;
+	return job->started && !job->e.rc;
+}
+
+/* A guest runs when KVM runs it, some time after QEMU's word. Where nobody sees that, the word has to do. */
+static void see_runs(struct resume *r)
+{
+	uint64_t until = tsc_now() + RUN_SECONDS * r->plan->tsc_hz, run;
 	struct kh_plan_vm *vm;
 	unsigned int i;
 
 	for (i = 0; i < r->plan->nr_vms; i++) {
 		vm = &r->plan->vm[i];
-		if (!job[i].started || job[i].e.rc)
+		if (!loaded(&r->job[i]))
 			continue;
-		entry = watcher_wait_run(&r->watcher, job[i].l.pid, until);
-		if (entry)
-			vm->run_tsc = entry > vm->loaded_tsc ? entry : vm->loaded_tsc;
+		run = watcher_wait_run(&r->watcher, r->job[i].l.pid, until);
+		if (run)
+			vm->run_tsc = run > vm->loaded_tsc ? run : vm->loaded_tsc;
 		else
 			state_log(&r->state, r->plan->run_id, "run", 0,
-				  "%s: no entry into the guest was seen, its time is that of QEMU",
+				  "%s: nobody saw KVM run it, its time is that of QEMU",
 				  plan_str(r->plan, vm->name));
 	}
-	for (i = 0; i < r->plan->nr_vms; i++)
-		if (job[i].started && !job[i].e.rc)
-			vm_load_end(&job[i].l);
 }
 
 /* Return: how many do not run. */
 static unsigned int resume_vms(struct resume *r)
 {
-	struct load_job job[KH_MAX_VMS];
+	struct load_job *job = r->job;
 	unsigned int i, failed = 0;
 	struct kh_plan_vm *vm;
 
-	memset(job, 0, sizeof(job));
 	for (i = 0; i < r->plan->nr_vms; i++)
 		if (r->plan->vm[i].state != KH_VM_RUNNING)
 			start_job(r, &job[i], &r->plan->vm[i]);
@@ -155,7 +154,6 @@ static unsigned int resume_vms(struct resume *r)
 		}
 		failed += vm->state != KH_VM_RUNNING;
 	}
-	see_entries(r, job);
 	return failed;
 }
 
@@ -254,10 +252,17 @@ static int report(struct resume *r, unsigned int failed)
 	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
 }
 
+static void commit(struct resume *r, unsigned int failed)
+{
+	int rc = state_commit(&r->state, failed ? KH_FAILED : KH_RESUMED, r->plan);
+
+	if (rc)
+		talk("cannot write the state area: %s", strerror(-rc));
+}
+
 static int resume(struct resume *r)
 {
-	unsigned int failed;
-	int rc;
+	unsigned int failed, i;
 
 	if (r->plan->new_boot_id[0] && strcmp(r->plan->new_boot_id, r->id))
 		return say(r->o, EXIT_LOST, "failed",
@@ -268,17 +273,22 @@ static int resume(struct resume *r)
 		watcher_start(&r->watcher, &r->state, KH_NEW, r->plan);
 	}
 	failed = resume_vms(r);
+	mark_times(r, failed);
+	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
+	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));
+	/* Whatever comes now, nobody starts them a second time. */
+	commit(r, failed);
+	see_runs(r);
 	watcher_finish(&r->watcher);
 	watcher_stop(&r->watcher);
 	/* Goes on while a VM has yet to come. */
 	if (!failed)
 		recorder_stop();
 	mark_times(r, failed);
-	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
-	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));
-	rc = state_commit(&r->state, failed ? KH_FAILED : KH_RESUMED, r->plan);
-	if (rc)
-		talk("cannot write the state area: %s", strerror(-rc));
+	commit(r, failed);
+	for (i = 0; i < r->plan->nr_vms; i++)
+		if (loaded(&r->job[i]))
+			vm_load_end(&r->job[i].l);
 	log_phases(r);
 	kram_close(&r->kram);
 	return report(r, failed);

@@ -36,10 +36,10 @@ void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 void watcher_drain(struct watcher *w);
 
 /**
- * watcher_wait_run() - until a vCPU of process @pid has entered its guest
+ * watcher_wait_run() - until KVM has run a vCPU of process @pid
  * @until: TSC at which to give up
  *
- * Return: TSC of that entry, 0: none was seen, or the program that sees it is not attached.
+ * Return: TSC of that instant, 0: it was not seen, or the program that sees it is not attached.
  */
 uint64_t watcher_wait_run(struct watcher *w, pid_t pid, uint64_t until);
 

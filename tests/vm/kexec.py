@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """KEXEC_FILE_IN_PLACE by itself: what it accepts, that it gives back what it took, and that a
-kernel which it does not understand is left to its boot stub. First, struct pages in a host without guests: those that
-wait until the guests run, and those of a guest's memory, which are shared in each GiB."""
+kernel which it does not understand is left to its boot stub. And struct pages in a host without guests: those of a
+guest's memory, which are shared in each GiB, and those that wait until the guests run."""
 import os
 import sys
 
@@ -14,15 +14,15 @@ CRASH, DEBUG, NO_DIGEST, IN_PLACE, UNKNOWN = 0x2, 0x8, 0x1000, 0x2000, 0x8000
 OURS = NO_DIGEST | IN_PLACE
 B = "/boot/bzImage-b"
 DEFERRED = "/sys/kernel/initcall_deferred"
-WAIT = "initcall_defer=page_alloc_init_deferred "
+WAIT = " initcall_defer=page_alloc_init_deferred"
 ALIGNMENT = 0x230       # of the kernel, in the image's header
 # offset in the ELF header, what is written there
 ODD = [("class", 4, b"\x09"), ("place of the segments", 39, b"\x7f"), ("place of the sections", 47, b"\x7f"),
        ("number of segments", 56, b"\xff\xff"), ("entry", 31, b"\x7f")]
 
 
-def load(l1, flags, kernel=B, times=1):
-    return l1.run(f'l1-jump load {kernel} - "$(cat /proc/cmdline)" {flags:#x} {times}', 300)
+def load(l1, flags, kernel=B, times=1, append=""):
+    return l1.run(f'l1-jump load {kernel} - "$(cat /proc/cmdline){append}" {flags:#x} {times}', 300)
 
 
 def loaded(l1):
@@ -47,6 +47,16 @@ def free_mib(l1):
     return free_kib(l1) >> 10
 
 
+def jump(l1, outcome):
+    """Into what was loaded, with what load() returned."""
+    if outcome[0]:
+        raise RuntimeError(f"not loaded: {outcome[1]}")
+    save_kernel_log(l1)
+    boot = l1.boot
+    l1.spawn("l1-jump go")
+    l1.wait_jump(boot, 120)
+
+
 def text(l1):
     return l1.check("grep ' T _text$' /proc/kallsyms").split()[0]
 
@@ -58,16 +68,34 @@ def memory_goes(l1):
     return "went" in out, out
 
 
+def given_by_huge_pages(l1):
+    """KiB of the boot's struct pages that 20 huge pages give back."""
+    total = "awk '/^MemTotal/ {print $2}' /proc/meminfo; "
+    out = l1.check(f"cd /proc/sys/vm; echo 1 > hugetlb_optimize_vmemmap; {total} echo 20 > nr_hugepages; {total} "
+                   "cat nr_hugepages; echo 0 > nr_hugepages; echo 0 > hugetlb_optimize_vmemmap")
+    before, during, pages = (int(n) for n in out.split())
+    if pages != 20:
+        raise RuntimeError(f"{pages} huge pages of 20")
+    return during - before
+
+
 def waiting_struct_pages(tap, l1):
     """Until all struct pages are there no memory goes away."""
-    waiting = l1.check(f"cat {DEFERRED}")
+    jump(l1, load(l1, OURS, append=WAIT))
+    given = given_by_huge_pages(l1)
     went, why = memory_goes(l1)
+    # they come by themselves a minute after the boot
+    waiting = l1.check(f"cat {DEFERRED}").strip()
     tap.check("while struct pages wait, no memory goes offline", waiting and not went and "busy" in why, (waiting, why))
+    tap.check("and huge pages keep theirs", given == 0, given)
     before = free_mib(l1)
     l1.check(f"echo 1 > {DEFERRED}")
     tap.check("when they are asked for, they come", not l1.check(f"cat {DEFERRED}").strip() and free_mib(l1) > before + 1024)
     went, why = memory_goes(l1)
     tap.check("then memory goes offline, and comes back", went, why)
+    given = given_by_huge_pages(l1)
+    # 8 pages each, of which one or two stay
+    tap.check("and huge pages give theirs back", given >= 20 * 6 * 4, given)
 
 
 def shared_struct_pages(tap, l1):
@@ -134,10 +162,7 @@ def jumps(tap, l1):
     for n, mode in enumerate((OURS, OURS, OURS, NO_DIGEST), 1):
         status, out = load(l1, mode)
         tap.check(f"jump {n}: loaded", status == 0, out)
-        save_kernel_log(l1)
-        boot = l1.boot
-        l1.spawn("l1-jump go")
-        l1.wait_jump(boot, 120)
+        jump(l1, (status, out))
         seen.append(text(l1))
     # of some 480 places: two may be the same by chance
     tap.check("the kernel lies at virtual addresses of all sorts", len(set(seen)) >= 3, seen)
@@ -145,8 +170,8 @@ def jumps(tap, l1):
 
 def main():
     tap = Tap()
-    with lab(tap, "kexec", kernel="a", guests=(), append=WAIT) as l1:
-        for part in (waiting_struct_pages, shared_struct_pages, flags, given_back, odd_images, jumps):
+    with lab(tap, "kexec", kernel="a", guests=()) as l1:
+        for part in (shared_struct_pages, flags, given_back, odd_images, jumps, waiting_struct_pages):
             tap.say(part.__name__)
             part(tap, l1)
         check_logs(tap, l1, ())
