@@ -38,10 +38,10 @@ def refuses(what, word, function, *args):
         ok(f"no figure: {what}", False, result)
 
 
-def measured(folder, gaps, phases, guest=None, since=0, **fields):
+def measured(folder, gaps, phases, guest=None, since=0, g1_ns=100000000, **fields):
     """A measurement whose lab is said to be over."""
     m = runs.Measurement(runs.Run("x", **fields), os.path.join(folder, "x"))
-    m.since = since
+    m.since, m.g1_ns = since, g1_ns
     m.phases, m.host_ns, m.guest = [{"name": "all", "ns": phases}], phases, guest
     if gaps is not None:
         with open(m.gap_file, "w", encoding="utf-8") as f:
@@ -70,7 +70,9 @@ def check_agreement(folder):
     ok("a later pause is told apart", (result["blackout_ns"], result["later_ns"]) == (100000000, [150000000]), result)
     two = good + "gap 1 4000 100000000\nseen 1 7\n"
     result = measured(folder, two, 100005000, vms=2, host_gib=8)
-    ok("with two guests: from the first stop to the last run", result["blackout_ns"] == 100005000, result)
+    ok("with two guests: what khctl says, from the first stop to the last run", result["blackout_ns"] == 100005000, result)
+    refuses("two guests, and khctl says something else of the one that never sleeps", "khctl says of g1",
+            lambda: measured(folder, two, 100005000, g1_ns=94000000, vms=2, host_gib=8))
     refuses("a second guest that was not seen", "not every guest", lambda: measured(folder, good, 100000000, vms=2, host_gib=8))
     refuses("a host that is too small", "too little", lambda: runs.Measurement(runs.Run("x", ram_mib=8192), "x"))
 
