@@ -256,7 +256,7 @@ class Measurement:
     def agree(self, out):
         """The three clocks, within 2 %, or there is no figure.
 
-        What the guest's TSC tells ends when QEMU lets the guest run, some 2 ms before its first instruction. A guest
+        What the guest's TSC tells ends when QEMU lets the guest run, a little before its first instruction. A guest
         that has to share its CPU with others may wait for it before it is told to stop.
         """
         limit = 0.02 if self.run.vms == 1 and self.run.cpus > 1 else 0.05
