@@ -253,9 +253,10 @@ static void end_qemu(struct vm_load *l)
 	l->pid = 0;
 }
 
-static int run(struct vm_load *l, struct qmp *q, struct kh_err *e)
+static int run(struct vm_load *l, struct kh_err *e)
 {
 	struct kh_err mine = { 0 };
+	struct qmp *q = &l->q;
 	int rc;
 
 	rc = start(l, q, e);
@@ -288,7 +289,7 @@ int vm_load(struct vm_load *l, struct kh_err *e)
 	if (!rc)
 		rc = bind_devices(l->vm, e);
 	if (!rc)
-		rc = run(l, &l->q, e);
+		rc = run(l, e);
 	if (rc) {
 		end_qemu(l);
 		qmp_close(&l->q);
