@@ -110,6 +110,16 @@ def waiting_struct_pages(tap, l1):
     tap.check("and huge pages give theirs back", given >= 20 * 6 * 4, given)
 
 
+def huge_pages_of_the_boot(tap, l1):
+    """A host that asks for it has the struct pages of its huge pages given back from the boot on, whatever waits."""
+    jump(l1, load(l1, OURS, append=WAIT + " hugetlb_free_vmemmap=on hugepages=20"))
+    memmap = "awk '/^nr_memmap_pages/ {print $2}' /proc/vmstat; "
+    out = l1.check(f"cd /proc/sys/vm; cat nr_hugepages; {memmap} echo 0 > nr_hugepages; {memmap}")
+    pages, before, after = (int(n) for n in out.split())
+    # without huge pages they are wanted again, and come from the page allocator
+    tap.check("huge pages of the boot give their struct pages back", pages == 20 and after - before >= 20 * 6, out)
+
+
 def shared_struct_pages(tap, l1):
     """A reference too many to the page that stands for the rest of a GiB keeps one page for each GiB, each time."""
     driver, gib = "/sys/bus/dax/drivers/device_dax", 2
@@ -183,7 +193,7 @@ def jumps(tap, l1):
 def main():
     tap = Tap()
     with lab(tap, "kexec", kernel="a", guests=()) as l1:
-        for part in (shared_struct_pages, flags, given_back, odd_images, jumps, waiting_struct_pages):
+        for part in (shared_struct_pages, flags, given_back, odd_images, jumps, waiting_struct_pages, huge_pages_of_the_boot):
             tap.say(part.__name__)
             part(tap, l1)
         check_logs(tap, l1, ())
