@@ -24,8 +24,9 @@
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
-/* Of QEMU itself, exported by tools/profile/build. */
+/* Of QEMU itself, exported by tools/profile/build. vCPU indices given to plugins are wrong when vCPUs run in turn. */
 extern int64_t qemu_clock_get_ns(int type);
+extern __thread void *current_cpu;
 #define QEMU_CLOCK_VIRTUAL	1
 
 #define MAX_GUESTS	8
@@ -49,7 +50,10 @@ struct guest {
 static struct guest guests[MAX_GUESTS];
 static unsigned int nr_guests;
 /* For each CPU of L1, the guest that it runs, since it entered it: NULL after it left. */
-static struct guest *running[MAX_CPUS];
+static struct {
+	void *cpu;
+	struct guest *guest;
+} running[MAX_CPUS];
 /* Where hypervisors of L1 go on when a guest is left, in turn: that of each kernel. */
 static uint64_t after_vmrun[16];
 static unsigned int nr_vmrun;
@@ -62,6 +66,17 @@ static void note(struct guest *g, const char *kind, int64_t last, int64_t now)
 	if (last && now - last >= min_ns)
 		g_string_append_printf(g->gaps, "%s %u %" PRId64 " %" PRId64 "\n", kind,
 				       (unsigned int)(g - guests), last, now - last);
+}
+
+/* Of the CPU that runs; qemu_plugin_install() saw to it that there are not too many. */
+static struct guest **runs(void)
+{
+	unsigned int i;
+
+	for (i = 0; running[i].cpu && running[i].cpu != current_cpu; i++)
+		;
+	running[i].cpu = current_cpu;
+	return &running[i].guest;
 }
 
 static void user_executed(unsigned int cpu_index, void *userdata)
@@ -79,20 +94,22 @@ static void executed(unsigned int cpu_index, void *userdata)
 	struct guest *g = userdata;
 	int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
+	(void)cpu_index;
 	note(g, "gap", g->last > g->left ? g->last : g->left, now);
 	g->last = now;
 	g->blocks++;
-	if (cpu_index < MAX_CPUS)
-		running[cpu_index] = g;
+	*runs() = g;
 }
 
 static void left(unsigned int cpu_index, void *userdata)
 {
+	struct guest **g = runs();
+
+	(void)cpu_index;
 	(void)userdata;
-	if (cpu_index >= MAX_CPUS || !running[cpu_index])
-		return;
-	running[cpu_index]->left = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-	running[cpu_index] = NULL;
+	if (*g)
+		(*g)->left = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+	*g = NULL;
 }
 
 static bool is_after_vmrun(uint64_t virt)
@@ -208,6 +225,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 	}
 	if (!info->system_emulation || !nr_guests || !out_path[0]) {
 		fprintf(stderr, "gap: wants guest=START-END,out=FILE\n");
+		return -1;
+	}
+	if (info->system.max_vcpus > MAX_CPUS) {
+		fprintf(stderr, "gap: %d CPUs are more than %d\n", info->system.max_vcpus, MAX_CPUS);
 		return -1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
