@@ -49,6 +49,13 @@ static int teardown(void **ctx)
 	return 0;
 }
 
+static struct kh_event event(unsigned int type, uint64_t tsc, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	struct kh_event ev = { .tsc = tsc, .type = type, .version = KH_EVENT_VERSION,
+			       .source = KH_SRC_BPF, .bdf = BDF, .arg = { a0, a1, a2 } };
+	return ev;
+}
+
 /* A section as khctl would leave it, with one event. */
 static void write_side(enum kh_side side, const struct kh_event *ev,
 		       void (*spoil)(struct events_out *out))
@@ -97,19 +104,40 @@ static void expect_all(enum verdict old_side, enum verdict new_side, enum verdic
 	expect("iommu-untouched", "", rest);
 }
 
-static struct kh_event event(unsigned int type, uint64_t tsc, uint64_t a0, uint64_t a1, uint64_t a2)
-{
-	struct kh_event ev = { .tsc = tsc, .type = type, .version = KH_EVENT_VERSION,
-			       .source = KH_SRC_BPF, .bdf = BDF, .arg = { a0, a1, a2 } };
-	return ev;
-}
-
 static void test_good(void **ctx)
 {
 	(void)ctx;
 	write_side(KH_OLD, NULL, NULL);
 	write_side(KH_NEW, NULL, NULL);
 	expect_all(HOLDS, HOLDS, HOLDS);
+}
+
+/* When a guest ran is when KVM ran a vCPU of its QEMU, nobody else's, and for the first time. */
+static void test_first(void **ctx)
+{
+	struct kh_event ev[] = {
+		event(KH_EV_PCI_MASTER, RUN - 3, 1, 0, 0),
+		event(KH_EV_KVM_RUN, RUN - 2, 0, 0, 0),
+		event(KH_EV_KVM_RUN, RUN, 0, 0, 0),
+		event(KH_EV_KVM_RUN, RUN + 1, 0, 0, 0),
+	};
+	const uint32_t pid[] = { 7, 8, 7, 7 };
+	struct events_out out = { 0 };
+	unsigned int i;
+
+	(void)ctx;
+	/* no instruments, no events */
+	assert_int_equal(events_first(&out, KH_EV_KVM_RUN, 7), 0);
+	assert_int_equal(events_begin(&out, &state, KH_NEW, run_id, "new-boot"), 0);
+	for (i = 0; i < sizeof(ev) / sizeof(ev[0]); i++) {
+		assert_int_equal(events_first(&out, KH_EV_KVM_RUN, 7), i < 3 ? 0 : RUN);
+		ev[i].pid = pid[i];
+		events_put(&out, &ev[i]);
+	}
+	assert_int_equal(events_first(&out, KH_EV_KVM_RUN, 7), RUN);
+	assert_int_equal(events_first(&out, KH_EV_KVM_RUN, 8), RUN - 2);
+	assert_int_equal(events_first(&out, KH_EV_KVM_RUN, 9), 0);
+	events_end(&out);
 }
 
 static void test_nothing_recorded(void **ctx)
@@ -349,6 +377,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_touched, setup, teardown),
