@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What userspace sees of KRAM, read-only: /sys/kernel/kram/
+ * What userspace sees of KRAM, read-only but for the recorder: /sys/kernel/kram/
  * Documentation/ABI/testing/sysfs-kernel-kram describes each file.
  */
 
