@@ -113,6 +113,8 @@ def waiting_struct_pages(tap, l1):
 def huge_pages_of_the_boot(tap, l1):
     """A host that asks for it has the struct pages of its huge pages given back from the boot on, whatever waits."""
     jump(l1, load(l1, OURS, append=WAIT + " hugetlb_free_vmemmap=on hugepages=20"))
+    out = l1.run(f"cat {DEFERRED}")[1]
+    tap.check("where that is asked for no struct page waits", "page_alloc_init_deferred" not in out, out)
     memmap = "awk '/^nr_memmap_pages/ {print $2}' /proc/vmstat; "
     out = l1.check(f"cd /proc/sys/vm; cat nr_hugepages; {memmap} echo 0 > nr_hugepages; {memmap}")
     pages, before, after = (int(n) for n in out.split())
