@@ -20,13 +20,13 @@ include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/vm/vm.
 .PHONY: help
 help:
 	@echo "make demo           one upgrade from kernel A to kernel B, with a report in build/demo/"
-	@echo "make check          every test: check-unit check-fuzz check-patches check-vm"
+	@echo "make check          every short test: check-unit check-fuzz check-patches check-vm"
 	@echo "make check-unit     no VM, seconds"
 	@echo "make check-fuzz     the readers of bundles and manifests, FUZZ_SECONDS=10"
 	@echo "make check-patches  kernel/ and qemu-patches/ apply, pass checkpatch, export to the same bytes"
-	@echo "                    (BUILD_EACH=1: and every patch builds)"
+	@echo "                    (BUILD_EACH=1: and a host without KRAM builds after each)"
 	@echo "make check-vm       scenarios in the lab"
-	@echo "make check-evidence every violation, on purpose: who notices? build/evidence/violations.json"
+	@echo "make check-evidence every violation, on purpose: who notices? build/evidence/violations.json; not part of check"
 	@echo "make soak           20 upgrades in a row without a false alarm (SOAK=20), not part of check"
 	@echo "make bench          the blackout in virtual time, ours and the stock ways, with a report in build/bench/"
 	@echo "make profile        where the time of one upgrade goes, function by function"

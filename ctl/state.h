@@ -37,7 +37,7 @@
 #define KH_LOG_RECORDS		4096
 #define KH_EVENTS_OFFSET(k)	(0x110000 + (k) * 0x50000) /* k: enum kh_side */
 #define KH_EVENTS_ROOM		0x50000
-/* 0x1b0000 to 0x200000 is free */
+/* 0x1b0000 to 0x200000: manifests, ctl/manifest.h */
 #define KH_PLAN_OFFSET(i)	(0x200000 + (i) * 0x100000) /* i = 0, 1 */
 #define KH_PLAN_ROOM		0x100000
 #define KH_DATA_OFFSET		0x400000	/* device state of the VMs */
