@@ -97,7 +97,7 @@ enum kh_event_type {
 	/* The way to the running guest */
 	KH_EV_ATTACHED		= 70,	/* programs, of these attached; all is seen from here on */
 	KH_EV_DETACHED		= 71,
-	KH_EV_KVM_RUN		= 72,	/* first entry of a vCPU: its number; of a VM in a resume: 0 */
+	KH_EV_KVM_RUN		= 72,	/* first entry of a vCPU: its number; in a resume 0 */
 	KH_EV_GAP		= 73,	/* events lost */
 	KH_EV_MARK		= 74,	/* enum kh_mark of ctl/state.h */
 
