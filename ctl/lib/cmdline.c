@@ -249,18 +249,46 @@ static bool is_ours(const char *p, size_t len, bool upgraded, uint64_t tsc_khz)
 			    param_value(p, len, LATE_NO_CHECK, &vlen));
 }
 
+#define TABLE_SIZE "hash_entries"
+
+/* @late without the sizes of tables that @cmdline has of its own; @out has room for all of it. */
+static void keep_own_tables(char *out, const char *late, const char *cmdline)
+{
+	const size_t n = strlen(TABLE_SIZE);
+	size_t len, nlen, vlen, used = 0;
+	char name[32], own[2];
+	const char *p;
+
+	for (p = late; (p = next_param(p, &len)); p += len) {
+		nlen = strcspn(p, "= ");
+		if (nlen > n && nlen < sizeof(name) && param_value(p + nlen - n, n, TABLE_SIZE, &vlen)) {
+			path_fmt(name, sizeof(name), "%.*s", (int)nlen, p);
+			if (cmdline_get(cmdline, name, own, sizeof(own)))
+				continue;
+		}
+		if (used)
+			out[used++] = ' ';
+		memcpy(out + used, p, len);
+		used += len;
+	}
+	out[used] = '\0';
+}
+
 int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource,
 		  uint64_t tsc_khz, const char *late)
 {
-	char tsc[48], own[8];
+	char tsc[48], own[8], kept[CMDLINE_MAX];
 	size_t len, used = 0;
 	bool upgraded;
 	const char *p;
 	int n;
 
+	if (strlen(late) >= sizeof(kept))
+		return -E2BIG;
 	upgraded = cmdline_get(cmdline, LATE_CPUS, own, sizeof(own));
 	if (!upgraded && cmdline_get(cmdline, LATE_MAXCPUS, own, sizeof(own)))
 		late = "";
+	keep_own_tables(kept, late, cmdline);
 
 	for (p = cmdline; (p = next_param(p, &len)); p += len) {
 		if (len == 2 && !strncmp(p, "--", 2))
@@ -275,7 +303,7 @@ int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource
 	}
 	path_fmt(tsc, sizeof(tsc), " " CMDLINE_TSC "=%llu", (unsigned long long)tsc_khz);
 	n = snprintf(out + used, size - used, CMDLINE_STATE "=%#llx%s%s%s%s%s",
-		     (unsigned long long)resource, tsc_khz ? tsc : "", *late ? " " : "", late,
+		     (unsigned long long)resource, tsc_khz ? tsc : "", *kept ? " " : "", kept,
 		     p ? " " : "", p ? p : "");
 	if (n < 0 || (size_t)n >= size - used || used + n >= CMDLINE_MAX)
 		return -E2BIG;

@@ -60,7 +60,8 @@ int cmdline_check(const char *cmdline, const struct cmdline_wish *wish, char *wh
  * @late: late_params(), or ""
  *
  * What an earlier upgrade added is left out. A maxcpus= that no khctl.cpus= came
- * with is the host's own: it stays, and the CPUs are left to it.
+ * with is the host's own: it stays, and the CPUs are left to it. So does the size
+ * of a hash table (dhash_entries= and the like).
  *
  * Return: 0 or -E2BIG.
  */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -186,9 +187,9 @@ unsigned int iommu_units(char *other, size_t size)
 
 int iommu_register_in(const char *text, unsigned int unit, const char *reg, uint64_t *val)
 {
-	char want[32], name[32];
-	unsigned long long off, v;
-	const char *p;
+	size_t len = strlen(reg);
+	const char *p, *at;
+	char want[32], *end;
 
 	path_fmt(want, sizeof(want), "IOMMU: dmar%u ", unit);
 	p = strstr(text, want);
@@ -198,10 +199,13 @@ int iommu_register_in(const char *text, unsigned int unit, const char *reg, uint
 		p++;
 		if (has_prefix(p, "IOMMU:"))
 			break;
-		if (sscanf(p, "%31s %llx %llx", name, &off, &v) != 3 || strcmp(name, reg))
+		/* name, offset, contents; not sscanf(), for a guest may stand */
+		if (strncmp(p, reg, len) || !isspace((unsigned char)p[len]))
 			continue;
-		*val = v;
-		return 0;
+		strtoull(p + len, &end, 16);
+		at = end;
+		*val = strtoull(at, &end, 16);
+		return end == at ? -ENOENT : 0;
 	}
 	return -ENOENT;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "cmdline.h"
 #include "late.h"
@@ -79,9 +80,24 @@ unsigned int late_boot_cpus(const char *online, const char *present, unsigned in
 	return nr_vms && !strcmp(online, present) ? nr_vms : 1;
 }
 
+/*
+ * What a kernel with 4 GiB makes by itself. Their size goes by the host's memory
+ * otherwise, and each byte of them is written while guests stand.
+ */
+#define HASH_GIB	4
+static const char hashes[] = " dhash_entries=524288 ihash_entries=262144 thash_entries=32768 uhash_entries=2048";
+
+static const char *bound_hashes(void)
+{
+	struct sysinfo si;
+
+	return !sysinfo(&si) && (uint64_t)si.totalram * si.mem_unit >> 30 >= HASH_GIB ? hashes : "";
+}
+
 int late_params(char *buf, size_t size, unsigned int nr_vms)
 {
 	char names[1024], cpus[256] = "", present[256] = "";
+	const char *more = bound_hashes();
 	int rc, n;
 
 	rc = list_initcalls(names, sizeof(names));
@@ -91,10 +107,10 @@ int late_params(char *buf, size_t size, unsigned int nr_vms)
 		present[0] = '\0';
 	/* The timer interrupt works: it did a moment ago. */
 	if (read_text(ONLINE, cpus, sizeof(cpus)) <= 0)
-		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s", names);
+		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s%s", names, more);
 	else
 		n = snprintf(buf, size, LATE_MAXCPUS "=%u " LATE_CPUS "=%s " LATE_NO_CHECK " "
-			     LATE_INITCALLS "=%s", late_boot_cpus(cpus, present, nr_vms), cpus, names);
+			     LATE_INITCALLS "=%s%s", late_boot_cpus(cpus, present, nr_vms), cpus, names, more);
 	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
 }
 

@@ -101,6 +101,10 @@ static void says_where_the_state_is(void **ctx)
 	/* the host's own limit stays */
 	assert_int_equal(cmdline_build(out, sizeof(out), "maxcpus=2 no_timer_check", 0x1000, 0, "maxcpus=1 khctl.cpus=0"), 0);
 	assert_string_equal(out, "maxcpus=2 no_timer_check khctl.state=0x1000");
+	/* tables of a size of its own */
+	assert_int_equal(cmdline_build(out, sizeof(out), "dhash_entries=7 x", 0x1000, 0,
+				       "maxcpus=1 dhash_entries=5 ihash_entries=6"), 0);
+	assert_string_equal(out, "dhash_entries=7 x khctl.state=0x1000 maxcpus=1 ihash_entries=6");
 }
 
 static void values(void **ctx)
