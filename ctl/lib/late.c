@@ -109,8 +109,9 @@ int late_params(char *buf, size_t size, unsigned int nr_vms)
 	if (read_text(ONLINE, cpus, sizeof(cpus)) <= 0)
 		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s%s", names, more);
 	else
-		n = snprintf(buf, size, LATE_MAXCPUS "=%u " LATE_CPUS "=%s " LATE_NO_CHECK " "
-			     LATE_INITCALLS "=%s%s", late_boot_cpus(cpus, present, nr_vms), cpus, names, more);
+		/* One CPU is not for good: a kernel would write over each lock prefix, and back. */
+		n = snprintf(buf, size, LATE_MAXCPUS "=%u " LATE_CPUS "=%s " LATE_NO_UP " "
+			     LATE_NO_CHECK " " LATE_INITCALLS "=%s%s", late_boot_cpus(cpus, present, nr_vms), cpus, names, more);
 	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
 }
 

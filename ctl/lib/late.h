@@ -14,6 +14,7 @@
 #define LATE_MAXCPUS	"maxcpus"
 #define LATE_INITCALLS	"initcall_defer"
 #define LATE_NO_CHECK	"no_timer_check"
+#define LATE_NO_UP	"noreplace-smp"
 
 /**
  * late_params() - what is added to the next kernel's command line

@@ -95,8 +95,8 @@ static void says_where_the_state_is(void **ctx)
 	assert_int_equal(cmdline_build(out, sizeof(out), "a -- b", 0x1000, 1, "maxcpus=1 khctl.cpus=0-1"), 0);
 	assert_string_equal(out, "a khctl.state=0x1000 tsc_early_khz=1 maxcpus=1 khctl.cpus=0-1 -- b");
 	/* once more: what is ours is made anew */
-	assert_int_equal(cmdline_build(out, sizeof(out), "a khctl.state=0x5 maxcpus=1 khctl.cpus=0 no_timer_check "
-				       "initcall_defer=x b", 0x1000, 0, "maxcpus=1 khctl.cpus=0-3"), 0);
+	assert_int_equal(cmdline_build(out, sizeof(out), "a khctl.state=0x5 maxcpus=1 khctl.cpus=0 noreplace-smp "
+				       "no_timer_check initcall_defer=x b", 0x1000, 0, "maxcpus=1 khctl.cpus=0-3"), 0);
 	assert_string_equal(out, "a b khctl.state=0x1000 maxcpus=1 khctl.cpus=0-3");
 	/* the host's own limit stays */
 	assert_int_equal(cmdline_build(out, sizeof(out), "maxcpus=2 no_timer_check", 0x1000, 0, "maxcpus=1 khctl.cpus=0"), 0);
