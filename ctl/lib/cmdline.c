@@ -247,6 +247,8 @@ static bool is_ours(const char *p, size_t len, bool upgraded, uint64_t tsc_khz)
 	return upgraded && (param_value(p, len, LATE_MAXCPUS, &vlen) ||
 			    param_value(p, len, LATE_INITCALLS, &vlen) ||
 			    param_value(p, len, LATE_NO_UP, &vlen) ||
+			    param_value(p, len, LATE_LOGLEVEL, &vlen) ||
+			    param_value(p, len, LATE_CONSOLE, &vlen) ||
 			    param_value(p, len, LATE_NO_CHECK, &vlen));
 }
 

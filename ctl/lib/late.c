@@ -12,6 +12,10 @@
 #define ONLINE		"/sys/devices/system/cpu/online"
 #define PRESENT		"/sys/devices/system/cpu/present"
 #define DEFERRED	"/sys/kernel/initcall_deferred"
+#define PRINTK		"/proc/sys/kernel/printk"
+
+/* Warnings are said, but no more: a serial line takes 87 us for each letter. */
+#define BOOT_LOGLEVEL	5
 
 /*
  * Initcalls that take time and that no resume needs. One that a kernel does not
@@ -94,24 +98,41 @@ static const char *bound_hashes(void)
 	return !sysinfo(&si) && (uint64_t)si.totalram * si.mem_unit >> 30 >= HASH_GIB ? hashes : "";
 }
 
+/* What the boot is to say on the console, and what the console is to say later. */
+static void console_params(char *buf, size_t size)
+{
+	char text[64];
+	int level;
+
+	buf[0] = '\0';
+	if (read_text(PRINTK, text, sizeof(text)) <= 0)
+		return;
+	level = atoi(text);
+	if (level > BOOT_LOGLEVEL)
+		path_fmt(buf, size, " " LATE_LOGLEVEL "=%d " LATE_CONSOLE "=%d", BOOT_LOGLEVEL, level);
+}
+
 int late_params(char *buf, size_t size, unsigned int nr_vms)
 {
-	char names[1024], cpus[256] = "", present[256] = "";
+	char names[1024], cpus[256] = "", present[256] = "", console[64];
 	const char *more = bound_hashes();
 	int rc, n;
 
 	rc = list_initcalls(names, sizeof(names));
 	if (rc)
 		return rc;
+	console_params(console, sizeof(console));
 	if (read_text(PRESENT, present, sizeof(present)) <= 0)
 		present[0] = '\0';
 	/* The timer interrupt works: it did a moment ago. */
 	if (read_text(ONLINE, cpus, sizeof(cpus)) <= 0)
-		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s%s", names, more);
+		n = snprintf(buf, size, LATE_NO_CHECK " " LATE_INITCALLS "=%s%s%s", names, more,
+			     console);
 	else
 		/* One CPU is not for good: a kernel would write over each lock prefix, and back. */
 		n = snprintf(buf, size, LATE_MAXCPUS "=%u " LATE_CPUS "=%s " LATE_NO_UP " "
-			     LATE_NO_CHECK " " LATE_INITCALLS "=%s%s", late_boot_cpus(cpus, present, nr_vms), cpus, names, more);
+			     LATE_NO_CHECK " " LATE_INITCALLS "=%s%s%s",
+			     late_boot_cpus(cpus, present, nr_vms), cpus, names, more, console);
 	return n < 0 || (size_t)n >= size ? -E2BIG : 0;
 }
 
@@ -152,17 +173,23 @@ static int cpus_online(const char *list, struct kh_err *e)
 
 int late_finish(struct kh_err *e)
 {
-	char cmdline[CMDLINE_MAX + 1], cpus[256];
-	int rc = 0, n = 0;
+	char cmdline[CMDLINE_MAX + 1], cpus[256], level[16];
+	int rc = 0, n;
 
+	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) <= 0)
+		cmdline[0] = '\0';
 	/* The initcalls would keep the guests waiting for the few CPUs there are. */
-	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
-	    cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
+	if (cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
 		rc = cpus_online(cpus, e);
 	if (!access(DEFERRED, F_OK)) {
 		n = write_text(DEFERRED, "1");
-		if (n)
-			err_set(e, n, DEFERRED ": %s", strerror(-n));
+		if (n && !rc)
+			rc = err_set(e, n, DEFERRED ": %s", strerror(-n));
 	}
-	return rc ? rc : n;
+	if (cmdline_get(cmdline, LATE_CONSOLE, level, sizeof(level))) {
+		n = write_text(PRINTK, level);
+		if (n && !rc)
+			rc = err_set(e, n, PRINTK ": %s", strerror(-n));
+	}
+	return rc;
 }

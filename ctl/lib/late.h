@@ -15,6 +15,8 @@
 #define LATE_INITCALLS	"initcall_defer"
 #define LATE_NO_CHECK	"no_timer_check"
 #define LATE_NO_UP	"noreplace-smp"
+#define LATE_LOGLEVEL	"loglevel"
+#define LATE_CONSOLE	"khctl.loglevel"	/* what the console's shall be in the end */
 
 /**
  * late_params() - what is added to the next kernel's command line
@@ -23,6 +25,8 @@
  *
  * On a host of 4 GiB and more (without guests' memory) also bounds for the tables whose
  * size goes by the memory; cmdline_build() leaves out those that the host has of its own.
+ *
+ * A console that says more than warnings says no more than these until late_finish().
  *
  * A kernel without initcall_defer= ignores it. Where the list of CPUs that are
  * online now cannot be read, they are left to the boot.
@@ -43,7 +47,7 @@ unsigned int late_boot_cpus(const char *online, const char *present, unsigned in
 /**
  * late_finish() - do in the new kernel what was put off
  *
- * CPUs first, then initcalls. Takes as long as that takes; to be called when
+ * CPUs first, then initcalls, then the console says what it used to. Takes as long as that takes; to be called when
  * the guests run, or cannot. Does nothing when nothing was put off.
  *
  * Return: 0; -errno with the first failure in @e, the rest was done all the same.

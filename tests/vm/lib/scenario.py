@@ -92,9 +92,10 @@ def kram_pages(lab):
 def host(lab):
     """What a host has when its boot is over, whatever was put off in it."""
     out = lab.check("cat /sys/devices/system/cpu/online; grep MemTotal /proc/meminfo; ls /sys/module /sys/kernel/slab | wc -l; "
-                    "cat /sys/kernel/initcall_deferred 2>/dev/null | wc -l")
-    cpus, memory, entries, pending = out.splitlines()
-    return {"cpus": cpus, "kib": int(memory.split()[1]), "entries": int(entries), "pending": int(pending)}
+                    "cat /sys/kernel/initcall_deferred 2>/dev/null | wc -l; cat /proc/sys/kernel/printk")
+    cpus, memory, entries, pending, console = out.splitlines()
+    return {"cpus": cpus, "kib": int(memory.split()[1]), "entries": int(entries), "pending": int(pending),
+            "loglevel": int(console.split()[0])}
 
 
 def check_host_whole(tap, lab, before):
@@ -102,6 +103,7 @@ def check_host_whole(tap, lab, before):
     tap.check("the host's CPUs are those of before", now["cpus"] == before["cpus"], (before, now))
     # a kernel's own size and what it reserves differ a little
     tap.check("its memory is all there", abs(now["kib"] - before["kib"]) < before["kib"] // 50, (before, now))
+    tap.check("the console says what it said before", now["loglevel"] == before["loglevel"] > 5, (before, now))
     tap.check("no initcall is left out", now["pending"] == 0 and now["entries"] > before["entries"] * 0.9, (before, now))
 
 
