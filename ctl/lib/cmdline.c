@@ -235,81 +235,109 @@ int cmdline_check(const char *cmdline, const struct cmdline_wish *wish, char *wh
 	return check_memmaps(cmdline, wish, why, size);
 }
 
-/* Did khctl put this parameter there, for this upgrade or an earlier one? */
-static bool is_ours(const char *p, size_t len, bool upgraded, uint64_t tsc_khz)
+static bool is_param(const char *p, size_t len, const char *param)
 {
+	return len == strlen(param) && !strncmp(p, param, len);
+}
+
+/* Did khctl put this parameter of @cmdline there, for this upgrade or an earlier one? */
+static bool is_ours(const char *p, size_t len, const char *cmdline, uint64_t tsc_khz)
+{
+	char val[16];
 	size_t vlen;
 
-	if (param_value(p, len, CMDLINE_STATE, &vlen) || param_value(p, len, LATE_CPUS, &vlen))
+	if (param_value(p, len, CMDLINE_STATE, &vlen) || param_value(p, len, LATE_CPUS, &vlen) ||
+	    param_value(p, len, LATE_CONSOLE, &vlen))
 		return true;
 	if (tsc_khz && param_value(p, len, CMDLINE_TSC, &vlen))
 		return true;
-	return upgraded && (param_value(p, len, LATE_MAXCPUS, &vlen) ||
-			    param_value(p, len, LATE_INITCALLS, &vlen) ||
-			    param_value(p, len, LATE_NO_UP, &vlen) ||
-			    param_value(p, len, LATE_LOGLEVEL, &vlen) ||
-			    param_value(p, len, LATE_CONSOLE, &vlen) ||
-			    param_value(p, len, LATE_NO_CHECK, &vlen));
+	if (is_param(p, len, LATE_QUIET))
+		return cmdline_get(cmdline, LATE_CONSOLE, val, sizeof(val));
+	return cmdline_get(cmdline, LATE_CPUS, val, sizeof(val)) &&
+	       (param_value(p, len, LATE_MAXCPUS, &vlen) || param_value(p, len, LATE_INITCALLS, &vlen) ||
+		param_value(p, len, LATE_NO_UP, &vlen) || param_value(p, len, LATE_NO_CHECK, &vlen) ||
+		is_param(p, len, LATE_DENTRIES) || is_param(p, len, LATE_INODES));
 }
 
-#define TABLE_SIZE "hash_entries"
-
-/* @late without the sizes of tables that @cmdline has of its own; @out has room for all of it. */
-static void keep_own_tables(char *out, const char *late, const char *cmdline)
+/* Is @p of late_params() something that the host can do without, and has @base its own idea of it? */
+static bool can_be_left_out(const char *p, size_t len, const char *base, bool *own)
 {
-	const size_t n = strlen(TABLE_SIZE);
-	size_t len, nlen, vlen, used = 0;
-	char name[32], own[2];
+	static const char * const console[] = { "loglevel", "quiet", "debug", "ignore_loglevel" };
+	static const char * const table[] = { "dhash_entries", "ihash_entries" };
+	char val[8];
+	size_t i, vlen;
+
+	*own = false;
+	if (is_param(p, len, LATE_QUIET) || param_value(p, len, LATE_CONSOLE, &vlen)) {
+		for (i = 0; i < ARRAY_SIZE(console); i++)
+			*own |= cmdline_get(base, console[i], val, sizeof(val));
+		return true;
+	}
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		if (param_value(p, len, table[i], &vlen)) {
+			*own = cmdline_get(base, table[i], val, sizeof(val));
+			return true;
+		}
+	return false;
+}
+
+/* @late, but for what the host decides for itself and for what would not fit. Return: 0 or -E2BIG. */
+static int add_late(char *out, size_t size, const char *late, const char *base)
+{
+	size_t len, used = 0;
 	const char *p;
+	bool own;
 
 	for (p = late; (p = next_param(p, &len)); p += len) {
-		nlen = strcspn(p, "= ");
-		if (nlen > n && nlen < sizeof(name) && param_value(p + nlen - n, n, TABLE_SIZE, &vlen)) {
-			path_fmt(name, sizeof(name), "%.*s", (int)nlen, p);
-			if (cmdline_get(cmdline, name, own, sizeof(own)))
-				continue;
-		}
-		if (used)
-			out[used++] = ' ';
+		if (can_be_left_out(p, len, base, &own) && (own || used + len + 2 > size))
+			continue;
+		if (used + len + 2 > size)
+			return -E2BIG;
+		out[used++] = ' ';
 		memcpy(out + used, p, len);
 		used += len;
 	}
 	out[used] = '\0';
+	return 0;
 }
 
 int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource,
 		  uint64_t tsc_khz, const char *late)
 {
-	char tsc[48], own[8], kept[CMDLINE_MAX];
+	char base[CMDLINE_MAX], tsc[48] = "", added[CMDLINE_MAX], own[8];
+	const char *p, *init = "";
 	size_t len, used = 0;
-	bool upgraded;
-	const char *p;
 	int n;
 
-	if (strlen(late) >= sizeof(kept))
-		return -E2BIG;
-	upgraded = cmdline_get(cmdline, LATE_CPUS, own, sizeof(own));
-	if (!upgraded && cmdline_get(cmdline, LATE_MAXCPUS, own, sizeof(own)))
+	if (!cmdline_get(cmdline, LATE_CPUS, own, sizeof(own)) &&
+	    cmdline_get(cmdline, LATE_MAXCPUS, own, sizeof(own)))
 		late = "";
-	keep_own_tables(kept, late, cmdline);
 
 	for (p = cmdline; (p = next_param(p, &len)); p += len) {
-		if (len == 2 && !strncmp(p, "--", 2))
+		if (len == 2 && !strncmp(p, "--", 2)) {
+			init = p;
 			break;
-		if (is_ours(p, len, upgraded, tsc_khz))
+		}
+		if (is_ours(p, len, cmdline, tsc_khz))
 			continue;
-		if (used + len + 2 > size)
+		if (used + len + 2 > sizeof(base))
 			return -E2BIG;
-		memcpy(out + used, p, len);
+		memcpy(base + used, p, len);
 		used += len;
-		out[used++] = ' ';
+		base[used++] = ' ';
 	}
-	path_fmt(tsc, sizeof(tsc), " " CMDLINE_TSC "=%llu", (unsigned long long)tsc_khz);
-	n = snprintf(out + used, size - used, CMDLINE_STATE "=%#llx%s%s%s%s%s",
-		     (unsigned long long)resource, tsc_khz ? tsc : "", *kept ? " " : "", kept,
-		     p ? " " : "", p ? p : "");
-	if (n < 0 || (size_t)n >= size - used || used + n >= CMDLINE_MAX)
+	base[used] = '\0';
+	if (tsc_khz)
+		path_fmt(tsc, sizeof(tsc), " " CMDLINE_TSC "=%llu", (unsigned long long)tsc_khz);
+	n = snprintf(out, size, "%s" CMDLINE_STATE "=%#llx%s%s%s", base, (unsigned long long)resource, tsc,
+		     *init ? " " : "", init);
+	if (n < 0 || (size_t)n >= size || n >= CMDLINE_MAX)
 		return -E2BIG;
+	len = size < CMDLINE_MAX ? size : CMDLINE_MAX;
+	if (add_late(added, len - n, late, base))
+		return -E2BIG;
+	snprintf(out, size, "%s" CMDLINE_STATE "=%#llx%s%s%s%s", base, (unsigned long long)resource, tsc,
+		 added, *init ? " " : "", init);
 	return 0;
 }
 

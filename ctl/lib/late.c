@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "cmdline.h"
 #include "late.h"
+#include "out.h"
 #include "util.h"
 
 #define ONLINE		"/sys/devices/system/cpu/online"
@@ -15,7 +16,7 @@
 #define PRINTK		"/proc/sys/kernel/printk"
 
 /* Warnings are said, but no more: a serial line takes 87 us for each letter. */
-#define BOOT_LOGLEVEL	5
+#define BOOT_LOGLEVEL	5	/* LATE_QUIET */
 
 /*
  * Initcalls that take time and that no resume needs. One that a kernel does not
@@ -84,38 +85,48 @@ unsigned int late_boot_cpus(const char *online, const char *present, unsigned in
 	return nr_vms && !strcmp(online, present) ? nr_vms : 1;
 }
 
-/*
- * What a kernel with 4 GiB makes by itself. Their size goes by the host's memory
- * otherwise, and each byte of them is written while guests stand.
- */
-#define HASH_GIB	4
-static const char hashes[] = " dhash_entries=524288 ihash_entries=262144 thash_entries=32768 uhash_entries=2048";
-
-static const char *bound_hashes(void)
+/* Their size goes by the host's memory otherwise, and each byte of them is written while guests stand. */
+static const char *bound_tables(void)
 {
 	struct sysinfo si;
 
-	return !sysinfo(&si) && (uint64_t)si.totalram * si.mem_unit >> 30 >= HASH_GIB ? hashes : "";
+	return !sysinfo(&si) && (uint64_t)si.totalram * si.mem_unit >> 30 >= 4 ?
+	       " " LATE_DENTRIES " " LATE_INODES : "";
 }
 
-/* What the boot is to say on the console, and what the console is to say later. */
-static void console_params(char *buf, size_t size)
+/* What the console says now. Return: 0 if it cannot be told. */
+static int loglevel(void)
 {
 	char text[64];
-	int level;
 
+	return read_text(PRINTK, text, sizeof(text)) > 0 ? atoi(text) : 0;
+}
+
+/* The level that an earlier upgrade left to be set. Return: 0 if it left none. */
+static int loglevel_left(void)
+{
+	char cmdline[CMDLINE_MAX + 1], level[16];
+
+	return read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
+	       cmdline_get(cmdline, LATE_CONSOLE, level, sizeof(level)) ? atoi(level) : 0;
+}
+
+static void console_params(char *buf, size_t size)
+{
+	int level = loglevel();
+
+	/* Nobody has set it since? */
+	if (level == BOOT_LOGLEVEL && loglevel_left())
+		level = loglevel_left();
 	buf[0] = '\0';
-	if (read_text(PRINTK, text, sizeof(text)) <= 0)
-		return;
-	level = atoi(text);
 	if (level > BOOT_LOGLEVEL)
-		path_fmt(buf, size, " " LATE_LOGLEVEL "=%d " LATE_CONSOLE "=%d", BOOT_LOGLEVEL, level);
+		path_fmt(buf, size, " " LATE_QUIET " " LATE_CONSOLE "=%d", level);
 }
 
 int late_params(char *buf, size_t size, unsigned int nr_vms)
 {
 	char names[1024], cpus[256] = "", present[256] = "", console[64];
-	const char *more = bound_hashes();
+	const char *more = bound_tables();
 	int rc, n;
 
 	rc = list_initcalls(names, sizeof(names));
@@ -171,9 +182,23 @@ static int cpus_online(const char *list, struct kh_err *e)
 	return rc;
 }
 
+static void give_console_back(void)
+{
+	char text[16];
+	int rc, level = loglevel_left();
+
+	/* Whoever has set it since knows better. */
+	if (!level || loglevel() != BOOT_LOGLEVEL)
+		return;
+	path_fmt(text, sizeof(text), "%d", level);
+	rc = write_text(PRINTK, text);
+	if (rc)
+		talk("the console stays at level %d: " PRINTK ": %s", BOOT_LOGLEVEL, strerror(-rc));
+}
+
 int late_finish(struct kh_err *e)
 {
-	char cmdline[CMDLINE_MAX + 1], cpus[256], level[16];
+	char cmdline[CMDLINE_MAX + 1], cpus[256];
 	int rc = 0, n;
 
 	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) <= 0)
@@ -186,10 +211,6 @@ int late_finish(struct kh_err *e)
 		if (n && !rc)
 			rc = err_set(e, n, DEFERRED ": %s", strerror(-n));
 	}
-	if (cmdline_get(cmdline, LATE_CONSOLE, level, sizeof(level))) {
-		n = write_text(PRINTK, level);
-		if (n && !rc)
-			rc = err_set(e, n, PRINTK ": %s", strerror(-n));
-	}
+	give_console_back();
 	return rc;
 }

@@ -15,8 +15,11 @@
 #define LATE_INITCALLS	"initcall_defer"
 #define LATE_NO_CHECK	"no_timer_check"
 #define LATE_NO_UP	"noreplace-smp"
-#define LATE_LOGLEVEL	"loglevel"
+#define LATE_QUIET	"loglevel=5"	/* only together with the next */
 #define LATE_CONSOLE	"khctl.loglevel"	/* what the console's shall be in the end */
+/* What a kernel with 4 GiB makes by itself. */
+#define LATE_DENTRIES	"dhash_entries=524288"
+#define LATE_INODES	"ihash_entries=262144"
 
 /**
  * late_params() - what is added to the next kernel's command line

@@ -101,10 +101,50 @@ static void says_where_the_state_is(void **ctx)
 	/* the host's own limit stays */
 	assert_int_equal(cmdline_build(out, sizeof(out), "maxcpus=2 no_timer_check", 0x1000, 0, "maxcpus=1 khctl.cpus=0"), 0);
 	assert_string_equal(out, "maxcpus=2 no_timer_check khctl.state=0x1000");
-	/* tables of a size of its own */
+}
+
+static void leaves_to_the_host(void **ctx)
+{
+	static const char * const own[] = { "loglevel=4", "loglevel=8", "x quiet", "debug y", "ignore_loglevel",
+					    "loglevel=5" };
+	char out[CMDLINE_MAX], again[CMDLINE_MAX];
+	size_t i;
+
+	(void)ctx;
+	/* tables of a size of its own, and those of an earlier upgrade */
 	assert_int_equal(cmdline_build(out, sizeof(out), "dhash_entries=7 x", 0x1000, 0,
-				       "maxcpus=1 dhash_entries=5 ihash_entries=6"), 0);
-	assert_string_equal(out, "dhash_entries=7 x khctl.state=0x1000 maxcpus=1 ihash_entries=6");
+				       "maxcpus=1 khctl.cpus=0 " LATE_DENTRIES " " LATE_INODES), 0);
+	assert_string_equal(out, "dhash_entries=7 x khctl.state=0x1000 maxcpus=1 khctl.cpus=0 " LATE_INODES);
+	assert_int_equal(cmdline_build(again, sizeof(again), out, 0x1000, 0, ""), 0);
+	assert_string_equal(again, "dhash_entries=7 x khctl.state=0x1000");
+	/* a console of which the host says nothing, twice; then one that it wants to hear, or not */
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(cmdline_build(out, sizeof(out), i ? again : "x", 0x1000, 0,
+					       "maxcpus=1 khctl.cpus=0 " LATE_QUIET " " LATE_CONSOLE "=7"), 0);
+		assert_string_equal(out, "x khctl.state=0x1000 maxcpus=1 khctl.cpus=0 " LATE_QUIET " " LATE_CONSOLE "=7");
+		strcpy(again, out);
+	}
+	for (i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		assert_int_equal(cmdline_build(out, sizeof(out), own[i], 0x1000, 0,
+					       "maxcpus=1 khctl.cpus=0 " LATE_QUIET " " LATE_CONSOLE "=7"), 0);
+		assert_int_equal(cmdline_build(again, sizeof(again), out, 0x1000, 0, "maxcpus=1 khctl.cpus=0"), 0);
+		assert_string_equal(again, out);
+		assert_int_equal(strncmp(out, own[i], strlen(own[i])), 0);
+		assert_null(strstr(out, LATE_CONSOLE));
+	}
+	/* what would not fit is left out, if one can do without it */
+	memset(again, 'x', 1960);
+	again[1960] = '\0';
+	assert_int_equal(cmdline_build(out, sizeof(out), again, 0x1000, 0,
+				       "maxcpus=1 khctl.cpus=0 " LATE_DENTRIES " " LATE_QUIET), 0);
+	assert_string_equal(out + 1960, " khctl.state=0x1000 maxcpus=1 khctl.cpus=0 " LATE_DENTRIES " " LATE_QUIET);
+	memset(again + 1960, 'x', 20);
+	again[1980] = '\0';
+	assert_int_equal(cmdline_build(out, sizeof(out), again, 0x1000, 0,
+				       "maxcpus=1 khctl.cpus=0 " LATE_DENTRIES " " LATE_QUIET), 0);
+	assert_string_equal(out + 1980, " khctl.state=0x1000 maxcpus=1 khctl.cpus=0 " LATE_DENTRIES);
+	assert_int_equal(cmdline_build(out, sizeof(out), again, 0x1000, 0,
+				       "maxcpus=1 khctl.cpus=0-3,5,7,9,11,13,15,17,19,21,23,25,27,29,31"), -E2BIG);
 }
 
 static void values(void **ctx)
@@ -172,6 +212,7 @@ int main(void)
 		cmocka_unit_test(keeps_the_reservations),
 		cmocka_unit_test(too_long),
 		cmocka_unit_test(says_where_the_state_is),
+		cmocka_unit_test(leaves_to_the_host),
 		cmocka_unit_test(values),
 		cmocka_unit_test(argv_for_another_start),
 		cmocka_unit_test(inherited_descriptors),
