@@ -26,10 +26,9 @@
  * @size: of @buf, 2048 bytes are enough
  * @nr_vms: guests that are resumed side by side, for late_boot_cpus()
  *
- * On a host of 4 GiB and more (without guests' memory) also bounds for the tables whose
- * size goes by the memory; cmdline_build() leaves out those that the host has of its own.
- *
- * A console that says more than warnings says no more than these until late_finish().
+ * On a host of 4 GiB and more (without guests' memory) also bounds for two tables whose
+ * size goes by the memory. A console that says more than warnings says no more than these
+ * until late_finish(). cmdline_build() leaves out what the host decides for itself.
  *
  * A kernel without initcall_defer= ignores it. Where the list of CPUs that are
  * online now cannot be read, they are left to the boot.

@@ -81,7 +81,8 @@ def do_it(l1, v):
         root = int(re.search(r"root=/dev/pmem(\d+)", l1.check("cat /proc/cmdline"))[1])
         program, more = "khctl-unchecked", f"memmap=4K%{GUEST_RAM:#x}-12+1 root=/dev/pmem{root + 1}"
     elif v.where == "new":
-        more = f"kram_inject={v.name} kram_inject_ram={GUEST_RAM:#x}"
+        # What it did is read from the console, of which khctl leaves what the command line asks for.
+        more = f"kram_inject={v.name} kram_inject_ram={GUEST_RAM:#x} ignore_loglevel"
     jumped, _, output = jump(l1, f"{program} upgrade {KERNEL} --append '{command_line(l1, more)}'")
     if not jumped:
         raise RuntimeError("no jump: " + output[-2000:])

@@ -82,6 +82,10 @@ def check_spread(folder):
     real = bench.Measurement
     bench.Measurement = lambda run, where: types.SimpleNamespace(measure=lambda: {"blackout_ns": next(figures)})
     refuses("runs that differ", "differ", bench.measure, runs.Run("x"), folder, 2)
+    figures = iter([108, 100, 100, 120])
+    disk = bench.measure(runs.Run("x", "file"), folder, 2)
+    ok("the shorter of two counts", disk == {"blackout_ns": 100, "runs_ns": [108, 100], "spread": 0.08})
+    refuses("runs with a disk that differ more", "differ", bench.measure, runs.Run("x", "file"), folder, 2)
     bench.Measurement = real
 
 
