@@ -304,9 +304,9 @@ static int add_late(char *out, size_t size, const char *late, const char *base)
 int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource,
 		  uint64_t tsc_khz, const char *late)
 {
-	char base[CMDLINE_MAX], tsc[48] = "", added[CMDLINE_MAX], own[8];
-	const char *p, *init = "";
-	size_t len, used = 0;
+	char base[CMDLINE_MAX], tsc[48] = "", own[8];
+	const char *p, *init = NULL;
+	size_t len, tail, used = 0;
 	int n;
 
 	if (!cmdline_get(cmdline, LATE_CPUS, own, sizeof(own)) &&
@@ -329,15 +329,17 @@ int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource
 	base[used] = '\0';
 	if (tsc_khz)
 		path_fmt(tsc, sizeof(tsc), " " CMDLINE_TSC "=%llu", (unsigned long long)tsc_khz);
-	n = snprintf(out, size, "%s" CMDLINE_STATE "=%#llx%s%s%s", base, (unsigned long long)resource, tsc,
-		     *init ? " " : "", init);
-	if (n < 0 || (size_t)n >= size || n >= CMDLINE_MAX)
+	if (size > CMDLINE_MAX)
+		size = CMDLINE_MAX;
+	tail = init ? strlen(init) + 1 : 0;
+	n = snprintf(out, size, "%s" CMDLINE_STATE "=%#llx%s", base, (unsigned long long)resource, tsc);
+	if (n < 0 || n + tail >= size || add_late(out + n, size - n - tail, late, base))
 		return -E2BIG;
-	len = size < CMDLINE_MAX ? size : CMDLINE_MAX;
-	if (add_late(added, len - n, late, base))
-		return -E2BIG;
-	snprintf(out, size, "%s" CMDLINE_STATE "=%#llx%s%s%s%s", base, (unsigned long long)resource, tsc,
-		 added, *init ? " " : "", init);
+	if (init) {
+		used = strlen(out);
+		out[used++] = ' ';
+		memcpy(out + used, init, tail);
+	}
 	return 0;
 }
 

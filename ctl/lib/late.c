@@ -102,22 +102,30 @@ static int loglevel(void)
 	return read_text(PRINTK, text, sizeof(text)) > 0 ? atoi(text) : 0;
 }
 
-/* The level that an earlier upgrade left to be set. Return: 0 if it left none. */
-static int loglevel_left(void)
+/* The running kernel's, "" if it cannot be read. @buf: CMDLINE_MAX + 1 bytes */
+static const char *running(char *buf)
 {
-	char cmdline[CMDLINE_MAX + 1], level[16];
+	if (read_text("/proc/cmdline", buf, CMDLINE_MAX + 1) <= 0)
+		buf[0] = '\0';
+	return buf;
+}
 
-	return read_text("/proc/cmdline", cmdline, sizeof(cmdline)) > 0 &&
-	       cmdline_get(cmdline, LATE_CONSOLE, level, sizeof(level)) ? atoi(level) : 0;
+/* The level that the console is to have again: an upgrade left it, and nobody has set one since. Return: or 0. */
+static int loglevel_left(const char *cmdline)
+{
+	char level[16];
+
+	return loglevel() == BOOT_LOGLEVEL && cmdline_get(cmdline, LATE_CONSOLE, level, sizeof(level)) ?
+	       atoi(level) : 0;
 }
 
 static void console_params(char *buf, size_t size)
 {
-	int level = loglevel();
+	char cmdline[CMDLINE_MAX + 1];
+	int level = loglevel_left(running(cmdline));
 
-	/* Nobody has set it since? */
-	if (level == BOOT_LOGLEVEL && loglevel_left())
-		level = loglevel_left();
+	if (!level)
+		level = loglevel();
 	buf[0] = '\0';
 	if (level > BOOT_LOGLEVEL)
 		path_fmt(buf, size, " " LATE_QUIET " " LATE_CONSOLE "=%d", level);
@@ -182,13 +190,12 @@ static int cpus_online(const char *list, struct kh_err *e)
 	return rc;
 }
 
-static void give_console_back(void)
+static void give_console_back(const char *cmdline)
 {
 	char text[16];
-	int rc, level = loglevel_left();
+	int rc, level = loglevel_left(cmdline);
 
-	/* Whoever has set it since knows better. */
-	if (!level || loglevel() != BOOT_LOGLEVEL)
+	if (!level)
 		return;
 	path_fmt(text, sizeof(text), "%d", level);
 	rc = write_text(PRINTK, text);
@@ -201,16 +208,14 @@ int late_finish(struct kh_err *e)
 	char cmdline[CMDLINE_MAX + 1], cpus[256];
 	int rc = 0, n;
 
-	if (read_text("/proc/cmdline", cmdline, sizeof(cmdline)) <= 0)
-		cmdline[0] = '\0';
 	/* The initcalls would keep the guests waiting for the few CPUs there are. */
-	if (cmdline_get(cmdline, LATE_CPUS, cpus, sizeof(cpus)))
+	if (cmdline_get(running(cmdline), LATE_CPUS, cpus, sizeof(cpus)))
 		rc = cpus_online(cpus, e);
 	if (!access(DEFERRED, F_OK)) {
 		n = write_text(DEFERRED, "1");
 		if (n && !rc)
 			rc = err_set(e, n, DEFERRED ": %s", strerror(-n));
 	}
-	give_console_back();
+	give_console_back(cmdline);
 	return rc;
 }

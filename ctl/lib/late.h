@@ -49,8 +49,9 @@ unsigned int late_boot_cpus(const char *online, const char *present, unsigned in
 /**
  * late_finish() - do in the new kernel what was put off
  *
- * CPUs first, then initcalls, then the console says what it used to. Takes as long as that takes; to be called when
- * the guests run, or cannot. Does nothing when nothing was put off.
+ * CPUs first, then initcalls, then the console says what it used to. Takes as long
+ * as that takes; to be called when the guests run, or cannot. Does nothing when
+ * nothing was put off.
  *
  * Return: 0; -errno with the first failure in @e, the rest was done all the same.
  */
