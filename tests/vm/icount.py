@@ -92,7 +92,8 @@ def main():
     blackout, less = (sum(p[name]["ns"] for name in COMPARED) for p in (watched, without))
     cost = (blackout - less) / less
     tap.say(f"without instruments {less / 1e6:.3f} ms: they add {cost:.2%}")
-    tap.check("the instruments add a small part of the blackout at most", cost <= INSTRUMENTS, (blackout, less))
+    # less than nothing: one of the two waited for something of this machine, and neither is a figure
+    tap.check("the instruments add a small part of the blackout at most", 0 < cost <= INSTRUMENTS, (blackout, less))
     tap.finish()
 
 
