@@ -131,8 +131,11 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	plan->kram_start = u->pf.kram.area[0].start;
 	now = tsc_point_now();
 	plan->tsc_hz = tsc_hz(&u->begun, &now);
-	/* The checks went through it without the frequency, which they took time to measure. */
-	rc = cmdline_build(u->cmdline, sizeof(u->cmdline), u->pf.cmdline,
+	/*
+	 * The checks went through it without the frequency, which they took time to measure. Not
+	 * from what they made: of that, nobody could tell what is the host's own.
+	 */
+	rc = cmdline_build(u->cmdline, sizeof(u->cmdline), u->pf.asked,
 			   u->pf.have_state ? u->pf.state.dev.resource : 0, plan->tsc_hz / 1000,
 			   u->pf.late);
 	if (rc)

@@ -256,14 +256,15 @@ static bool is_ours(const char *p, size_t len, const char *cmdline, uint64_t tsc
 	return cmdline_get(cmdline, LATE_CPUS, val, sizeof(val)) &&
 	       (param_value(p, len, LATE_MAXCPUS, &vlen) || param_value(p, len, LATE_INITCALLS, &vlen) ||
 		param_value(p, len, LATE_NO_UP, &vlen) || param_value(p, len, LATE_NO_CHECK, &vlen) ||
-		is_param(p, len, LATE_DENTRIES) || is_param(p, len, LATE_INODES));
+		is_param(p, len, LATE_DENTRIES) || is_param(p, len, LATE_INODES) ||
+		is_param(p, len, LATE_UDP));
 }
 
 /* Is @p of late_params() something that the host can do without, and has @base its own idea of it? */
 static bool can_be_left_out(const char *p, size_t len, const char *base, bool *own)
 {
 	static const char * const console[] = { "loglevel", "quiet", "debug", "ignore_loglevel" };
-	static const char * const table[] = { "dhash_entries", "ihash_entries" };
+	static const char * const table[] = { "dhash_entries", "ihash_entries", "uhash_entries" };
 	char val[8];
 	size_t i, vlen;
 

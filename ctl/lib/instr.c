@@ -206,7 +206,8 @@ uint64_t instr_missed(const struct instr *in)
 	__u32 len;
 
 	for (i = 0; in->ring && i < in->nr_probes; i++) {
-		if (in->prog_fd[i] < 0)
+		/* One program on several tracepoints counts once, by the first. */
+		if (in->prog_fd[i] < 0 || bare_shared(in, i))
 			continue;
 		memset(&info, 0, sizeof(info));
 		len = sizeof(info);

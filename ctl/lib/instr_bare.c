@@ -4,6 +4,7 @@
  * when khctl was built. Nothing is read, probed or relocated, for guests wait.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -18,9 +19,11 @@ struct bare_ref {
 	unsigned int map;
 };
 
+/* @cookie: not 0: the program before, on one more tracepoint */
 struct bare_prog {
 	const char *name;
 	const char *tracepoint;
+	unsigned int cookie;
 	const struct bpf_insn *insns;
 	unsigned int nr_insns;
 	const struct bare_ref *refs;
@@ -28,6 +31,17 @@ struct bare_prog {
 };
 
 #include "bpf/resume.bare.h"
+
+/* As in linux/bpf.h since 6.10; an older one lacks the cookie. */
+union raw_tp_open {
+	union bpf_attr attr;
+	struct {
+		__u64 name;
+		__u32 prog_fd;
+		__u32 zero;
+		__u64 cookie;
+	} tp;
+};
 
 #define INSNS_MAX 256
 _Static_assert(BARE_NR_MAPS <= BARE_MAPS_MAX, "room for the maps");
@@ -81,10 +95,26 @@ static int load_prog(const struct instr *in, const struct bare_prog *p)
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
+bool bare_shared(const struct instr *in, unsigned int i)
+{
+	return in->nr_bare_maps && bare_progs[i].cookie;
+}
+
+/* @refused: -errno, if the program before was not loaded */
+static int share_prog(const struct instr *in, unsigned int i, int refused)
+{
+	int fd;
+
+	if (refused)
+		return refused;
+	fd = fcntl(in->prog_fd[i - 1], F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 int bare_load(struct instr *in)
 {
+	int rc, refused = 0;
 	unsigned int i;
-	int rc;
 
 	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
 		copy_str(in->probe[i].name, sizeof(in->probe[i].name), bare_progs[i].name);
@@ -93,8 +123,10 @@ int bare_load(struct instr *in)
 	in->nr_probes = ARRAY_SIZE(bare_progs);
 	rc = make_maps(in);
 	for (i = 0; !rc && i < ARRAY_SIZE(bare_progs); i++) {
-		in->prog_fd[i] = load_prog(in, &bare_progs[i]);
-		if (in->prog_fd[i] >= 0)
+		in->prog_fd[i] = bare_progs[i].cookie ? share_prog(in, i, refused) :
+						       load_prog(in, &bare_progs[i]);
+		refused = in->prog_fd[i] < 0 ? in->prog_fd[i] : 0;
+		if (!refused)
 			continue;
 		probe_failed(&in->probe[i], -in->prog_fd[i]);
 		/* Without the right to load one, none can be. */
@@ -107,16 +139,17 @@ int bare_load(struct instr *in)
 
 void bare_attach(struct instr *in)
 {
-	union bpf_attr attr;
+	union raw_tp_open open;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
 		if (in->prog_fd[i] < 0)
 			continue;
-		memset(&attr, 0, sizeof(attr));
-		attr.raw_tracepoint.name = (uintptr_t)bare_progs[i].tracepoint;
-		attr.raw_tracepoint.prog_fd = in->prog_fd[i];
-		in->bare_link[i] = bpf(BPF_RAW_TRACEPOINT_OPEN, &attr);
+		memset(&open, 0, sizeof(open));
+		open.tp.name = (uintptr_t)bare_progs[i].tracepoint;
+		open.tp.prog_fd = in->prog_fd[i];
+		open.tp.cookie = bare_progs[i].cookie;
+		in->bare_link[i] = bpf(BPF_RAW_TRACEPOINT_OPEN, &open.attr);
 		in->nr_bare_links = i + 1;
 		if (in->bare_link[i] >= 0)
 			continue;

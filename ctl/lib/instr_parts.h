@@ -64,6 +64,9 @@ int bare_load(struct instr *in);
 void bare_attach(struct instr *in);
 void bare_free(struct instr *in);
 
+/** bare_shared() - is probe @i the program of the one before, on one more tracepoint */
+bool bare_shared(const struct instr *in, unsigned int i);
+
 /** probe_failed() - notes why a program is not attached. @err: errno */
 void probe_failed(struct kh_probe *k, int err);
 

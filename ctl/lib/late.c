@@ -91,7 +91,7 @@ static const char *bound_tables(void)
 	struct sysinfo si;
 
 	return !sysinfo(&si) && (uint64_t)si.totalram * si.mem_unit >> 30 >= 4 ?
-	       " " LATE_DENTRIES " " LATE_INODES : "";
+	       " " LATE_DENTRIES " " LATE_INODES " " LATE_UDP : "";
 }
 
 /* What the console says now. Return: 0 if it cannot be told. */

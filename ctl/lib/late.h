@@ -20,13 +20,14 @@
 /* What a kernel with 4 GiB makes by itself. */
 #define LATE_DENTRIES	"dhash_entries=524288"
 #define LATE_INODES	"ihash_entries=262144"
+#define LATE_UDP	"uhash_entries=2048"
 
 /**
  * late_params() - what is added to the next kernel's command line
  * @size: of @buf, 2048 bytes are enough
  * @nr_vms: guests that are resumed side by side, for late_boot_cpus()
  *
- * On a host of 4 GiB and more (without guests' memory) also bounds for two tables whose
+ * On a host of 4 GiB and more (without guests' memory) also bounds for three tables whose
  * size goes by the memory. A console that says more than warnings says no more than these
  * until late_finish(). cmdline_build() leaves out what the host decides for itself.
  *

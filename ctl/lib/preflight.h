@@ -43,7 +43,8 @@ struct preflight_in {
 
 /**
  * struct preflight - what the checks found, and what an upgrade goes on with
- * @cmdline: for the new kernel, complete
+ * @asked: the command line that was asked for, or else the running kernel's
+ * @cmdline: for the new kernel, complete but for what takes time to measure
  * @late: late_params(), part of it
  */
 struct preflight {
@@ -57,6 +58,7 @@ struct preflight {
 	struct kernel_image image;
 	bool have_state;
 	struct state state;
+	char asked[CMDLINE_MAX];
 	char cmdline[CMDLINE_MAX];
 	char late[1536];
 	unsigned int nr_vms;

@@ -134,6 +134,7 @@ void check_cmdline(struct preflight *pf, const struct preflight_in *in)
 	n = late_params(pf->late, sizeof(pf->late), pf->nr_vms);
 	if (n)
 		pf->late[0] = '\0';
+	copy_str(pf->asked, sizeof(pf->asked), want);
 	n = cmdline_build(pf->cmdline, sizeof(pf->cmdline), want,
 			  pf->have_state ? pf->state.dev.resource : 0, 0, pf->late);
 	if (cmdline_check(want, &wish, why, sizeof(why)))

@@ -117,6 +117,12 @@ static void leaves_to_the_host(void **ctx)
 	assert_string_equal(out, "dhash_entries=7 x khctl.state=0x1000 maxcpus=1 khctl.cpus=0 " LATE_INODES);
 	assert_int_equal(cmdline_build(again, sizeof(again), out, 0x1000, 0, ""), 0);
 	assert_string_equal(again, "dhash_entries=7 x khctl.state=0x1000");
+	assert_int_equal(cmdline_build(out, sizeof(out), "uhash_entries=7", 0x1000, 0,
+				       "maxcpus=1 khctl.cpus=0 " LATE_UDP " " LATE_INODES), 0);
+	assert_string_equal(out, "uhash_entries=7 khctl.state=0x1000 maxcpus=1 khctl.cpus=0 " LATE_INODES);
+	assert_int_equal(cmdline_build(out, sizeof(out), "x", 0x1000, 0, "maxcpus=1 khctl.cpus=0 " LATE_UDP), 0);
+	assert_int_equal(cmdline_build(again, sizeof(again), out, 0x1000, 0, "maxcpus=1 khctl.cpus=0"), 0);
+	assert_string_equal(again, "x khctl.state=0x1000 maxcpus=1 khctl.cpus=0");
 	/* a console of which the host says nothing, twice; then one that it wants to hear, or not */
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(cmdline_build(out, sizeof(out), i ? again : "x", 0x1000, 0,

@@ -7,14 +7,15 @@ card loses its power: the card does nothing more, and whoever reads its configur
 must not mind, khctl must say which guest cannot go on and why, and keep its RAM; the two others go on.
 """
 import os
+import re
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from gdb import Debugger, at_symbol, different_pages, dump  # noqa: E402
 from scenario import (  # noqa: E402
-    Life, Tap, check_agreement, check_logs, check_memory, check_same_life, check_second_guest, check_traffic,
-    check_verify, check_witness, khctl, kram_pages, lab, save_kernel_log, serial_until, upgrade)
+    Life, Tap, check_agreement, check_host_whole, check_logs, check_memory, check_same_life, check_second_guest, check_traffic,
+    check_verify, check_witness, host, khctl, kram_pages, lab, save_kernel_log, serial_until, upgrade)
 
 SOCKETS = ("/run/g1.qmp", "/run/v2.qmp", "/run/g2.qmp")
 CARD = "0000:02:00.0"
@@ -119,10 +120,17 @@ def one_gone(tap, l1, lives):
 
 
 def none_at_all(tap):
-    """No device is kept: the new kernel sets its IOMMU up as it likes."""
-    with lab(tap, "cards-none", kernel="a", guests=("g2",)) as l1:
+    """No device is kept: the new kernel sets its IOMMU up as it likes. On a host that is so large that
+    some of its tables are bounded."""
+    tables = r"(?:Dentry cache|Inode-cache|UDP) hash table entries: (\d+)"
+    with lab(tap, "cards-none", kernel="a", guests=("g2",), ram="16G") as l1:
         second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+        before, whole = [int(n) for n in re.findall(tables, l1.check("dmesg"))], host(l1)
         upgrade(tap, l1, "b", ("/run/g2.qmp",))
+        check_host_whole(tap, l1, whole)
+        after = [int(n) for n in re.findall(tables, l1.check("dmesg"))]
+        tap.check("tables that would be larger are as large as in a host of 4 GiB",
+                  before == [2097152, 1048576, 8192] and after == [524288, 262144, 2048], (before, after))
         verify = check_verify(tap, l1)
         tap.check("khctl verify claims nothing of what was not to be kept", not {"translation-on", "remapping-on"} & {
             c["id"] for c in (verify or {}).get("claims", [])}, verify)

@@ -46,11 +46,11 @@ def free_mib(l1):
 
 def unaccounted_kib(l1):
     """What is neither free nor used for anything that the kernel keeps an account of: pages taken from the page allocator
-    as such. MemFree alone goes up and down by some MiB with caches and lists; these are accounts of their own."""
+    as such; stacks of the kernel are part of what is allocated by pages of virtual memory. MemFree alone goes up and down by some MiB with caches and lists; these are accounts of their own."""
     out = l1.check("cat /proc/sys/vm/stat_refresh; cat /proc/meminfo; grep -E '^ +count: ' /proc/zoneinfo")
     kib = {name: int(n) for name, n in re.findall(r"^(\w+): +(\d+) kB$", out, re.M)}
-    accounts = ("MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab", "KernelStack", "PageTables", "SecPageTables",
-                "VmallocUsed", "Percpu")
+    accounts = ("MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab", "PageTables", "SecPageTables", "VmallocUsed",
+                "Percpu")
     on_lists = sum(int(n) for n in re.findall(r"^ +count: +(\d+)$", out, re.M))
     return kib["MemTotal"] - sum(kib[name] for name in accounts) - 4 * on_lists
 

@@ -48,7 +48,7 @@ GROWTH = [
     ("guest_ram", "GiB", [(n, Run(f"ram-{n}", ram_mib=n << 10, host_gib=n + 4, **SMALL)) for n in (1, 2, 4, 8)]),
     ("vms", "VMs", [(n, Run(f"vms-{n}", vms=n, host_gib=8, **SMALL)) for n in (1, 2, 4)]),
     ("cpus", "CPUs", [(n, Run(f"cpus-{n}", cpus=n, **SMALL)) for n in (1, 2, 4)]),
-    ("host_ram", "GiB", [(n, Run(f"host-{n}", ram_mib=512, host_gib=n, **SMALL)) for n in (4, 8, 16)]),
+    ("host_ram", "GiB", [(n, Run(f"host-{n}", ram_mib=512, host_gib=n, **SMALL)) for n in (4, 8, 16, 64)]),
 ]
 
 

@@ -288,6 +288,8 @@ class Lab:
                 "-L", os.path.join(BUILD, "firmware"), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 "-machine", machine, *accel_args, "-cpu", CPU, "-smp", str(self.cpus), "-m", self.ram,
+                # a host may have more than this machine: little of it is ever written
+                "-object", f"memory-backend-ram,id=ram,size={self.ram},reserve=off", "-machine", "memory-backend=ram",
                 "-device", self.iommu,
                 "-device", "pcie-root-port,id=port1,bus=pcie.0,chassis=1,addr=0x4",
                 "-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no",

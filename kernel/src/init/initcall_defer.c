@@ -123,6 +123,12 @@ static void __ref initcall_defer_run(struct work_struct *work)
 {
 	unsigned int i;
 
+	/* kernel_init() may be waiting for a slow root, in init memory */
+	if (system_state < SYSTEM_RUNNING) {
+		queue_delayed_work(system_unbound_wq, to_delayed_work(work), HZ);
+		return;
+	}
+
 	mutex_lock(&defer_lock);
 	for (i = 0; i < defer_nr_pending; i++)
 		do_one_initcall(defer_pending[i]);
