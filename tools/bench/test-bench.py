@@ -60,13 +60,17 @@ def check_agreement(folder):
     refuses("only a pause before the measurement", "not every guest", measured, folder, early, 100000000, None, 10000)
     ok("phases may differ by less than 2 %", measured(folder, good, 101000000), "")
     refuses("phases that do not add up", "the phases add up to", measured, folder, good, 103000000)
-    refuses("a guest whose clock says less", "the guest's own clock", measured, folder, good, 100000000,
-            {"lost_max_ns": 90000000})
+    for what, least, most in (("less", 90000000, 94000000), ("more", 103000000, 105000000), ("next to nothing", 96000000, 102000000),
+                              ("nonsense", 101000000, 99000000)):
+        refuses(f"a guest whose clock says {what}", "the guest's own clock", measured, folder, good, 100000000,
+                {"lost_max_ns": least, "lost_most_ns": most})
+    ok("a guest's bounds have the figure between them", measured(folder, good, 100000000,
+                                                                 {"lost_max_ns": 97000000, "lost_most_ns": 101000000}), "")
     refuses("a guest that never ran", "not every guest", measured, folder, "gap 0 9000 100000000\n", 100000000)
     refuses("no gap at all", "not every guest", measured, folder, "seen 0 5\n", 100000000)
     refuses("no record", "no record", measured, folder, None, 100000000)
     twice = "gap 0 9000 100000000\ngap 0 200000000 150000000\nseen 0 5\n"
-    result = measured(folder, twice, 100000000, {"lost_max_ns": 100000000})
+    result = measured(folder, twice, 100000000, {"lost_max_ns": 100000000, "lost_most_ns": 100000000})
     ok("a later pause is told apart", (result["blackout_ns"], result["later_ns"]) == (100000000, [150000000]), result)
     two = good + "gap 1 4000 100000000\nseen 1 7\n"
     result = measured(folder, two, 100005000, vms=2, host_gib=8)

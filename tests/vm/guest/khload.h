@@ -80,7 +80,8 @@ struct spin_state {
 	counter tsc_per_s, card_per_s;	/* by CLOCK_MONOTONIC_RAW, before the first pause */
 	counter tsc_max;	/* longest step between two readings, in each clock's own units */
 	counter card_max;
-	counter lost_max_ns;	/* by how much a step of the card's was longer than the TSC's */
+	counter lost_max_ns;	/* by how much a step of the card's was longer than the TSC's, at least */
+	counter lost_most_ns;	/* the same step, at most */
 	counter related;	/* the two lines above are known */
 	counter wanted;		/* asked to begin */
 };

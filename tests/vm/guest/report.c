@@ -236,9 +236,9 @@ static void put_spin(struct out *o)
 	const struct spin_state *s = &shared->spin;
 
 	put(o, ",\"spin\":{\"readings\":%llu,\"tsc_per_s\":%llu,\"card_per_s\":%llu,"
-	    "\"tsc_max_ns\":%.0f,\"card_max_ns\":%.0f,\"lost_max_ns\":%llu}", U64(s->readings),
+	    "\"tsc_max_ns\":%.0f,\"card_max_ns\":%.0f,\"lost_max_ns\":%llu,\"lost_most_ns\":%llu}", U64(s->readings),
 	    U64(s->tsc_per_s), U64(s->card_per_s), spin_ns(s->tsc_max, s->tsc_per_s),
-	    spin_ns(s->card_max, s->card_per_s), U64(s->lost_max_ns));
+	    spin_ns(s->card_max, s->card_per_s), U64(s->lost_max_ns), U64(s->lost_most_ns));
 }
 
 bool all_ready(const struct options *opt)

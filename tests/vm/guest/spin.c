@@ -63,12 +63,13 @@ static void relate(int card)
 
 /*
  * Another process may come in between, then both clocks go on. Only what the card's step is longer
- * than the TSC's can have been did the guest not live through.
+ * than the TSC's can have been did the guest not live through, and at most what it is longer than
+ * the TSC's must have been: the bounds of the longest step.
  */
 static void look(const struct reading *last, const struct reading *now)
 {
 	struct spin_state *s = &shared->spin;
-	double tsc, card;
+	double tsc, card, least;
 
 	raise_to(&s->tsc_max, now->tsc - last->tsc);
 	raise_to(&s->card_max, now->card - last->card);
@@ -77,8 +78,11 @@ static void look(const struct reading *last, const struct reading *now)
 		return;
 	tsc = (now->after - last->tsc) * (double)NSEC_PER_SEC / s->tsc_per_s;
 	card = (now->card - last->card) * (double)NSEC_PER_SEC / s->card_per_s;
-	if (card > tsc)
-		raise_to(&s->lost_max_ns, card - tsc);
+	if (card <= tsc + s->lost_max_ns)
+		return;
+	least = (now->tsc - last->after) * (double)NSEC_PER_SEC / s->tsc_per_s;
+	s->lost_max_ns = card - tsc;
+	s->lost_most_ns = card - least;
 }
 
 void spin_worker(const struct options *opt)
