@@ -60,12 +60,13 @@ def check_agreement(folder):
     refuses("only a pause before the measurement", "not every guest", measured, folder, early, 100000000, None, 10000)
     ok("phases may differ by less than 2 %", measured(folder, good, 101000000), "")
     refuses("phases that do not add up", "the phases add up to", measured, folder, good, 103000000)
-    for what, least, most in (("less", 90000000, 94000000), ("more", 103000000, 105000000), ("next to nothing", 96000000, 102000000),
-                              ("nonsense", 101000000, 99000000)):
+    for what, least, most in (("less", 90000000, 94000000), ("more", 103000000, 105000000), ("next to nothing", 90000000, 110000000),
+                              ("nonsense", 103000000, 97000000)):
         refuses(f"a guest whose clock says {what}", "the guest's own clock", measured, folder, good, 100000000,
                 {"lost_max_ns": least, "lost_most_ns": most})
     ok("a guest's bounds have the figure between them", measured(folder, good, 100000000,
                                                                  {"lost_max_ns": 97000000, "lost_most_ns": 101000000}), "")
+    ok("one of them may be far off", measured(folder, good, 100000000, {"lost_max_ns": 99000000, "lost_most_ns": 358000000}), "")
     refuses("a guest that never ran", "not every guest", measured, folder, "gap 0 9000 100000000\n", 100000000)
     refuses("no gap at all", "not every guest", measured, folder, "seen 0 5\n", 100000000)
     refuses("no record", "no record", measured, folder, None, 100000000)
