@@ -30,7 +30,8 @@ int new_page(__u64 *ctx)
 {
 	struct kh_event e;
 
-	fill(&e, bpf_get_attach_cookie(ctx) ? KH_EV_IOMMU_PAGE_FREE : KH_EV_IOMMU_PAGE_ALLOC, KH_NO_BDF, 0);
+	fill(&e, bpf_get_attach_cookie(ctx) ? KH_EV_IOMMU_PAGE_FREE : KH_EV_IOMMU_PAGE_ALLOC,
+	     KH_NO_BDF, 0);
 	e.arg[0] = ctx[0];
 	e.arg[1] = (__u32)ctx[1];
 	e.arg[2] = (__u8)ctx[3] ? KH_PAGE_KRAM : KH_PAGE_BUDDY;
@@ -39,7 +40,10 @@ int new_page(__u64 *ctx)
 	return send(ctx, &e);
 }
 
-/* QEMUs whose vCPUs have run, by process: of KH_MAX_VMS guests, and of some that khctl has no part in. */
+/*
+ * QEMUs whose vCPUs have run, by process: of KH_MAX_VMS guests, and of some that khctl has no
+ * part in.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);

@@ -61,8 +61,8 @@ int cmdline_check(const char *cmdline, const struct cmdline_wish *wish, char *wh
  *
  * What an earlier upgrade added is left out. A maxcpus= that no khctl.cpus= came
  * with is the host's own: it stays, and the CPUs are left to it. So do dhash_entries=,
- * ihash_entries=, uhash_entries= and what the command line says of the console (loglevel=, quiet, debug,
- * ignore_loglevel). Of @late, these are also left out if there is no room for them.
+ * ihash_entries=, uhash_entries= and what the command line says of the console (loglevel=,
+ * quiet, debug, ignore_loglevel). Of @late, these are also left out if there is no room for them.
  *
  * Return: 0 or -E2BIG.
  */

@@ -100,21 +100,17 @@ bool bare_shared(const struct instr *in, unsigned int i)
 	return in->nr_bare_maps && bare_progs[i].cookie;
 }
 
-/* @refused: -errno, if the program before was not loaded */
-static int share_prog(const struct instr *in, unsigned int i, int refused)
+static int share_prog(int prog_fd)
 {
-	int fd;
+	int fd = fcntl(prog_fd, F_DUPFD_CLOEXEC, 0);
 
-	if (refused)
-		return refused;
-	fd = fcntl(in->prog_fd[i - 1], F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }
 
 int bare_load(struct instr *in)
 {
-	int rc, refused = 0;
 	unsigned int i;
+	int rc, fd = -1;
 
 	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
 		copy_str(in->probe[i].name, sizeof(in->probe[i].name), bare_progs[i].name);
@@ -123,16 +119,17 @@ int bare_load(struct instr *in)
 	in->nr_probes = ARRAY_SIZE(bare_progs);
 	rc = make_maps(in);
 	for (i = 0; !rc && i < ARRAY_SIZE(bare_progs); i++) {
-		in->prog_fd[i] = bare_progs[i].cookie ? share_prog(in, i, refused) :
-						       load_prog(in, &bare_progs[i]);
-		refused = in->prog_fd[i] < 0 ? in->prog_fd[i] : 0;
-		if (!refused)
+		if (!bare_progs[i].cookie)
+			fd = load_prog(in, &bare_progs[i]);
+		else if (fd >= 0)
+			fd = share_prog(fd);
+		in->prog_fd[i] = fd < 0 ? -1 : fd;
+		if (fd >= 0)
 			continue;
-		probe_failed(&in->probe[i], -in->prog_fd[i]);
+		probe_failed(&in->probe[i], -fd);
 		/* Without the right to load one, none can be. */
-		if (in->prog_fd[i] == -EPERM)
+		if (fd == -EPERM)
 			rc = -EPERM;
-		in->prog_fd[i] = -1;
 	}
 	return rc;
 }

@@ -46,7 +46,8 @@ def free_mib(l1):
 
 def unaccounted_kib(l1):
     """What is neither free nor used for anything that the kernel keeps an account of: pages taken from the page allocator
-    as such; stacks of the kernel are part of what is allocated by pages of virtual memory. MemFree alone goes up and down by some MiB with caches and lists; these are accounts of their own."""
+    as such. MemFree alone goes up and down by some MiB with caches and lists; these are accounts of their own. The
+    kernel's stacks are among what vmalloc() has."""
     out = l1.check("cat /proc/sys/vm/stat_refresh; cat /proc/meminfo; grep -E '^ +count: ' /proc/zoneinfo")
     kib = {name: int(n) for name, n in re.findall(r"^(\w+): +(\d+) kB$", out, re.M)}
     accounts = ("MemFree", "Buffers", "Cached", "SwapCached", "AnonPages", "Slab", "PageTables", "SecPageTables", "VmallocUsed",

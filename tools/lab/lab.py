@@ -275,7 +275,8 @@ class Lab:
             accel_args = ["-accel", "kvm"]
         else:
             accel_args = ["-accel", "tcg,thread=multi"]
-        machine = "q35"
+        # a host may have more than this machine: little of it is ever written
+        machine = "q35,memory-backend=ram"
         if accel == "kvm" and not self.icount:
             machine += ",kernel-irqchip=split"
         # A written image stays with this lab; the built one is for all.
@@ -288,8 +289,7 @@ class Lab:
                 "-L", os.path.join(BUILD, "firmware"), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 "-machine", machine, *accel_args, "-cpu", CPU, "-smp", str(self.cpus), "-m", self.ram,
-                # a host may have more than this machine: little of it is ever written
-                "-object", f"memory-backend-ram,id=ram,size={self.ram},reserve=off", "-machine", "memory-backend=ram",
+                "-object", f"memory-backend-ram,id=ram,size={self.ram},reserve=off",
                 "-device", self.iommu,
                 "-device", "pcie-root-port,id=port1,bus=pcie.0,chassis=1,addr=0x4",
                 "-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no",

@@ -82,7 +82,7 @@ struct spin_state {
 	counter card_max;
 	counter lost_max_ns;	/* by how much a step of the card's was longer than the TSC's, at least */
 	counter lost_most_ns;	/* the same step, at most */
-	counter related;	/* the two lines above are known */
+	counter related;	/* tsc_per_s and card_per_s are known */
 	counter wanted;		/* asked to begin */
 };
 
@@ -131,6 +131,9 @@ void disk_worker(const struct options *opt);
 void spin_worker(const struct options *opt);
 void query_worker(const struct options *opt);
 void serial_worker(const struct options *opt);
+
+/* spin.c: steps of a clock in ns, 0 if it is not known how many it takes in a second */
+double spin_ns(uint64_t steps, uint64_t per_s);
 
 /* net.c */
 int parse_addr(const char *text, struct sockaddr_in *addr);

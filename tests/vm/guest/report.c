@@ -226,11 +226,6 @@ static void put_storage(struct out *o, const struct options *opt)
 }
 
 /* A number of the card's clock in ns of the kernel's. */
-static double spin_ns(uint64_t steps, uint64_t per_s)
-{
-	return per_s ? steps * (double)NSEC_PER_SEC / per_s : 0;
-}
-
 static void put_spin(struct out *o)
 {
 	const struct spin_state *s = &shared->spin;

@@ -47,6 +47,11 @@ static struct reading read_clocks(int card)
 	return r;
 }
 
+double spin_ns(uint64_t steps, uint64_t per_s)
+{
+	return per_s ? steps * (double)NSEC_PER_SEC / per_s : 0;
+}
+
 /* How fast TSC and card go by the kernel's own clock, told before the first pause. */
 static void relate(int card)
 {
@@ -69,20 +74,19 @@ static void relate(int card)
 static void look(const struct reading *last, const struct reading *now)
 {
 	struct spin_state *s = &shared->spin;
-	double tsc, card, least;
+	double card, longest;
 
 	raise_to(&s->tsc_max, now->tsc - last->tsc);
 	raise_to(&s->card_max, now->card - last->card);
 	s->readings++;
 	if (!s->card_per_s)
 		return;
-	tsc = (now->after - last->tsc) * (double)NSEC_PER_SEC / s->tsc_per_s;
-	card = (now->card - last->card) * (double)NSEC_PER_SEC / s->card_per_s;
-	if (card <= tsc + s->lost_max_ns)
+	card = spin_ns(now->card - last->card, s->card_per_s);
+	longest = spin_ns(now->after - last->tsc, s->tsc_per_s);
+	if (card <= longest + s->lost_max_ns)
 		return;
-	least = (now->tsc - last->after) * (double)NSEC_PER_SEC / s->tsc_per_s;
-	s->lost_max_ns = card - tsc;
-	s->lost_most_ns = card - least;
+	s->lost_most_ns = card - spin_ns(now->tsc - last->after, s->tsc_per_s);
+	s->lost_max_ns = card - longest;
 }
 
 void spin_worker(const struct options *opt)
