@@ -72,11 +72,11 @@ static int plan_device(struct upgrade *u, const struct vm_dev *d, struct kh_plan
 	struct page_source src = { .page = kram_page, .ctx = &u->pf.kram,
 				   .nr_pages = kram_pool(&u->pf.kram) };
 	struct kh_plan_dev *rec = &p->dev[p->nr_devs];
+	uint8_t cfg[PCI_CONFIG_BYTES], bus, devfn;
 	uint16_t seg;
-	uint8_t bus, devfn;
 	int rc;
 
-	rc = pci_record(d->bdf, rec, e);
+	rc = pci_record(d->bdf, rec, cfg, e);
 	if (!rc)
 		rc = pci_parse(d->bdf, &seg, &bus, &devfn);
 	if (!rc)

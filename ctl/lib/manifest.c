@@ -13,6 +13,8 @@
 #define IRT_PER_PAGE	256
 #define PAGES_MAX	4096
 
+_Static_assert(sizeof(((struct kh_man_dev *)0)->cfg) == PCI_CONFIG_BYTES, "configuration space");
+
 struct take {
 	struct kh_manifest *h;
 	struct kh_man_unit *unit;
@@ -127,9 +129,7 @@ static void take_dev(struct take *t, struct kram *kram, const char *bdf)
 	int rc;
 
 	t->at = t->h->nr_devs++;
-	rc = pci_record(bdf, &d->rec, &e);
-	if (!rc)
-		rc = pci_config(bdf, d->cfg, &e);
+	rc = pci_record(bdf, &d->rec, d->cfg, &e);
 	if (!rc)
 		rc = pci_parse(bdf, &seg, &bus, &devfn);
 	if (!rc)

@@ -80,7 +80,7 @@ static void find_msix(const uint8_t *cfg, struct kh_plan_dev *dev)
 	}
 }
 
-int pci_config(const char *bdf, uint8_t *cfg, struct kh_err *e)
+static int read_config(const char *bdf, uint8_t *cfg, struct kh_err *e)
 {
 	char path[128];
 	int fd, rc;
@@ -89,19 +89,18 @@ int pci_config(const char *bdf, uint8_t *cfg, struct kh_err *e)
 		  O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, -errno, "%s: %s", path, strerror(errno));
-	rc = pread_full(fd, cfg, 256, 0);
+	rc = pread_full(fd, cfg, PCI_CONFIG_BYTES, 0);
 	close(fd);
 	return rc ? err_set(e, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 
-int pci_record(const char *bdf, struct kh_plan_dev *dev, struct kh_err *e)
+int pci_record(const char *bdf, struct kh_plan_dev *dev, uint8_t *cfg, struct kh_err *e)
 {
-	uint8_t cfg[256 + 4] = { 0 };
 	int rc, i;
 
 	memset(dev, 0, sizeof(*dev));
 	copy_str(dev->bdf, sizeof(dev->bdf), bdf);
-	rc = pci_config(bdf, cfg, e);
+	rc = read_config(bdf, cfg, e);
 	if (rc)
 		return rc;
 	rc = pci_unit(bdf);

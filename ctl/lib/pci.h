@@ -16,11 +16,14 @@ int pci_parse(const char *bdf, uint16_t *segment, uint8_t *bus, uint8_t *devfn);
  */
 int pci_unit(const char *bdf);
 
-/** pci_record() - identity and live settings of a function, without its mappings */
-int pci_record(const char *bdf, struct kh_plan_dev *dev, struct kh_err *e);
+/* What a function without extended configuration space has of it (PCI 3.0, 6.1). */
+#define PCI_CONFIG_BYTES	256
 
-/** pci_config() - its first 256 bytes of configuration space */
-int pci_config(const char *bdf, uint8_t *cfg, struct kh_err *e);
+/**
+ * pci_record() - identity and live settings of a function, without its mappings
+ * @cfg: PCI_CONFIG_BYTES of it, which they were taken from
+ */
+int pci_record(const char *bdf, struct kh_plan_dev *dev, uint8_t *cfg, struct kh_err *e);
 
 /**
  * pci_group_foreach() - the other functions of an IOMMU group that are no bridges

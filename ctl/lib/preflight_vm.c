@@ -67,11 +67,11 @@ static void check_tables(struct preflight *pf, const char *bdf)
 				   .nr_pages = kram_pool(&pf->kram) };
 	struct kh_err e = { 0 };
 	struct kh_plan_dev rec;
+	uint8_t cfg[PCI_CONFIG_BYTES], bus, devfn;
 	uint16_t seg;
-	uint8_t bus, devfn;
 	int rc;
 
-	rc = pci_record(bdf, &rec, &e);
+	rc = pci_record(bdf, &rec, cfg, &e);
 	if (!rc)
 		rc = pci_parse(bdf, &seg, &bus, &devfn);
 	if (!rc)
