@@ -123,12 +123,6 @@ static void __ref initcall_defer_run(struct work_struct *work)
 {
 	unsigned int i;
 
-	/* kernel_init() may be waiting for a slow root, in init memory */
-	if (system_state < SYSTEM_RUNNING) {
-		queue_delayed_work(system_unbound_wq, to_delayed_work(work), HZ);
-		return;
-	}
-
 	mutex_lock(&defer_lock);
 	for (i = 0; i < defer_nr_pending; i++)
 		do_one_initcall(defer_pending[i]);
@@ -173,9 +167,10 @@ static struct kobj_attribute initcall_deferred_attr =
 /**
  * initcall_defer_arm - see to it that what was left out runs some day
  *
- * After the last initcall and before the first process.
+ * Just before the first process. Not with the last initcall: what runs here
+ * gives init memory back, in which kernel_init() may yet wait for a slow root.
  */
-void __init initcall_defer_arm(void)
+void initcall_defer_arm(void)
 {
 	if (!initcalls_pending())
 		return;

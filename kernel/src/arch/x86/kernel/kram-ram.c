@@ -28,6 +28,17 @@ struct ram_look {
 	void (*piece)(u64 start, u64 size);
 };
 
+/* Where the device's memory ends that @addr lies in, 0: in none */
+static u64 ram_map_end(const struct dev_pagemap *map, u64 addr)
+{
+	int i;
+
+	for (i = 0; map && i < map->nr_range; i++)
+		if (addr >= map->ranges[i].start && addr <= map->ranges[i].end)
+			return map->ranges[i].end + 1;
+	return 0;
+}
+
 /*
  * Looks at the entries that map devdax memory. What nothing maps yet counts as
  * looked at: nobody can have stored to it.
@@ -53,6 +64,8 @@ static void ram_walk(const struct e820_entry *entry, const struct ram_look *look
 		}
 		if (look->piece && addr > start)
 			look->piece(start, addr - start);
+		/* All of a file system or a disk at once: guests stand */
+		next = max(next, min(ram_map_end(map, addr), end));
 		start = next;
 	}
 	if (look->piece && end > start)
