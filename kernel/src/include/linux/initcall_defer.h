@@ -5,6 +5,16 @@
 #include <linux/init.h>
 #include <linux/types.h>
 
+/*
+ * What runs initcalls: when the kernel runs already its static calls and jump
+ * labels are kept up to date only if it does not lie in init memory.
+ */
+#ifdef CONFIG_INITCALL_DEFER
+#define __init_or_deferred	__ref
+#else
+#define __init_or_deferred	__init_or_module
+#endif
+
 /* init/initcall_defer.c tells what each of them is for. */
 #ifdef CONFIG_INITCALL_DEFER
 bool initcall_defer_asked(const char *name);
