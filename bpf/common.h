@@ -21,14 +21,12 @@ struct {
 	__uint(max_entries, KH_RING_BYTES);
 } ring SHARED;
 
-#ifndef KH_NO_PIPE
 /* The same events for whoever else reads: bpftool map event_pipe. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } pipe SHARED;
-#endif
 
 /* Indexed by type of event. */
 struct {
@@ -72,10 +70,8 @@ static __always_inline int send(void *ctx, struct kh_event *e)
 		__sync_fetch_and_add(&c->lost, 1);
 	else
 		__sync_fetch_and_add(&c->seen, 1);
-#ifndef KH_NO_PIPE
 	/* Fails at once if nobody reads there. */
 	bpf_perf_event_output(ctx, &pipe, BPF_F_CURRENT_CPU, e, sizeof(*e));
-#endif
 	return 0;
 }
 

@@ -38,6 +38,7 @@ struct resume {
 	bool adopted;		/* what the old kernel of this very upgrade left */
 	char why_not[200];
 	char id[40];		/* of this boot */
+	uint64_t manifest_took;	/* TSC, 0: there is none */
 	struct load_job job[KH_MAX_VMS];
 };
 
@@ -183,6 +184,10 @@ static void log_phases(struct resume *r)
 	uint64_t blackout;
 	unsigned int i, n = report_phases(r->plan, p, &blackout);
 
+	if (r->manifest_took)
+		state_log(&r->state, r->plan->run_id, "manifest", r->manifest_took,
+			  "taken before the resume in %llu ns",
+			  (unsigned long long)tsc_to_ns(r->manifest_took, r->plan->tsc_hz));
 	for (i = 4; i < n; i++)
 		state_log(&r->state, r->plan->run_id, p[i].name, 0, "took %llu ns",
 			  (unsigned long long)p[i].ns);
@@ -203,15 +208,13 @@ static void take_manifest(struct resume *r)
 	if (r->plan->new_boot_id[0])
 		return;
 	/* The new kernel has emptied the interrupt-remapping tables: there is nothing to compare. */
-	m = manifest_take(r->plan, &r->kram, IRT_LEAVE, NULL, &size);
+	m = manifest_take(r->plan, r->id, &r->kram, IRT_LEAVE, NULL, &size);
 	rc = m ? manifest_put(&r->state, KH_NEW, m) : -ENOMEM;
 	free(m);
 	if (rc)
 		talk("no manifest: %s", strerror(-rc));
 	else
-		state_log(&r->state, r->plan->run_id, "manifest", tsc_now() - begin,
-			  "taken before the resume in %llu ns",
-			  (unsigned long long)tsc_to_ns(tsc_now() - begin, r->plan->tsc_hz));
+		r->manifest_took = tsc_now() - begin;
 }
 
 static int report(struct resume *r, unsigned int failed)
@@ -270,7 +273,7 @@ static int resume(struct resume *r)
 	look_at_kram(r);
 	if (!(r->plan->flags & KH_PLAN_NO_INSTRUMENTS)) {
 		take_manifest(r);
-		watcher_start(&r->watcher, &r->state, KH_NEW, r->plan);
+		watcher_start(&r->watcher, &r->state, KH_NEW, r->plan, r->id);
 	}
 	failed = resume_vms(r);
 	mark_times(r, failed);

@@ -156,7 +156,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 		return rc;
 	/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
 	if (!u->o->no_instruments)
-		watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan);
+		watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan,
+			      u->plan->old_boot_id);
 	u->pending = true;
 	manifest_put(&u->pf.state, KH_OLD, NULL);
 	manifest_put(&u->pf.state, KH_NEW, NULL);
@@ -239,14 +240,9 @@ static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
 /* Before the pause, for it is a MiB; what changes from here on, the recorder tells. */
 static struct kh_manifest *take_irt(struct upgrade *u)
 {
-	struct kh_manifest *m = NULL;
-	struct kram k;
 	size_t size;
 
-	if (!kram_read(&k, NULL))
-		m = manifest_take(u->plan, &k, IRT_ALONE, NULL, &size);
-	kram_close(&k);
-	return m;
+	return manifest_take(u->plan, u->plan->old_boot_id, &u->pf.kram, IRT_ALONE, NULL, &size);
 }
 
 /* What fails here makes claims unknown, no more: the guests stand already. */
@@ -254,19 +250,16 @@ static void take_manifest(struct upgrade *u, const struct kh_manifest *irt)
 {
 	uint64_t begin = tsc_now();
 	struct kh_manifest *m = NULL;
-	struct kh_err e = { 0 };
-	struct kram k;
 	size_t size;
-	int rc = kram_read(&k, &e);
+	int rc = kram_recount(&u->pf.kram);
 
 	if (!rc) {
-		m = manifest_take(u->plan, &k, IRT_LEAVE, irt, &size);
+		m = manifest_take(u->plan, u->plan->old_boot_id, &u->pf.kram, IRT_LEAVE, irt, &size);
 		rc = m ? manifest_put(&u->pf.state, KH_OLD, m) : -ENOMEM;
 	}
-	kram_close(&k);
 	free(m);
 	if (rc)
-		talk("no manifest: %s", e.rc ? e.msg : strerror(-rc));
+		talk("no manifest: %s", strerror(-rc));
 	else
 		state_log(&u->pf.state, u->plan->run_id, "manifest", tsc_now() - begin,
 			  "taken at the pause in %llu ns",

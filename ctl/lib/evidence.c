@@ -123,7 +123,7 @@ static int gather_tables(struct evidence *ev, struct kram *k, struct kh_host *h)
 	if (!recorder_there() || recorder_bytes(k, rec))
 		ev->blob[KH_SEC_RECORDER].size = 0;
 	ev->blob[KH_SEC_MANIFEST_NOW].data =
-		manifest_take(ev->blob[KH_SEC_PLAN].data, k, IRT_READ, NULL,
+		manifest_take(ev->blob[KH_SEC_PLAN].data, h->boot_id, k, IRT_READ, NULL,
 			      &ev->blob[KH_SEC_MANIFEST_NOW].size);
 	return ev->blob[KH_SEC_MANIFEST_NOW].data ? 0 : -ENOMEM;
 }

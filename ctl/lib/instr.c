@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../bpf/maps.h"
 #include "events.h"
 #include "instr_parts.h"
 #include "pins.h"
@@ -19,12 +18,17 @@
 static int handle(void *ctx, void *data, size_t size)
 {
 	struct instr *in = ctx;
-	struct kh_event ev;
 	uint64_t ns, span = in->now.ns - in->last.ns;
+	struct kh_event ev;
 
-	if (size < sizeof(ev))
+	if (in->nr_bare_maps) {
+		if (!bare_event(in, data, size, &ev))
+			return 0;
+	} else if (size < sizeof(ev)) {
 		return 0;
-	memcpy(&ev, data, sizeof(ev));
+	} else {
+		memcpy(&ev, data, sizeof(ev));
+	}
 	/* Between two instants of which both clocks are known, one runs with the other. */
 	ns = ev.tsc > in->last.ns ? ev.tsc - in->last.ns : 0;
 	if (ns > span)
@@ -98,7 +102,7 @@ struct instr *instr_start(enum instr_use use, bool pin)
 	in->last = tsc_point_mono();
 	in->began = in->last.tsc;
 	rc = use == INSTR_NEW ? bare_load(in) : full_load(in, use);
-	if (!rc)
+	if (!rc && use != INSTR_NEW)
 		rc = map_counts(in);
 	if (!rc) {
 		in->ring = ring_buffer__new(in->ring_fd, handle, in, NULL);
@@ -112,7 +116,8 @@ struct instr *instr_start(enum instr_use use, bool pin)
 		bare_attach(in);
 	else
 		full_attach(in);
-	if (ftrace_off())
+	/* Of tracepoints it takes no notice. */
+	if (use != INSTR_NEW && ftrace_off())
 		copy_str(in->error, sizeof(in->error),
 			 "sysctl kernel.ftrace_enabled is 0: no program is called");
 	in->attached = tsc_now();
@@ -171,6 +176,8 @@ int instr_watch(struct instr *in, const char *bdf)
 		return -EINVAL;
 	if (!in->ring)
 		return 0;
+	if (in->nr_bare_maps)
+		return bare_watch(in, key);
 	if (bpf_map_update_elem(in->watched_fd, &key, &one, BPF_ANY))
 		return -errno;
 	return 0;
@@ -190,7 +197,7 @@ uint64_t instr_drain(struct instr *in, void (*fn)(void *ctx, const struct kh_eve
 
 uint64_t instr_lost(const struct instr *in)
 {
-	uint64_t lost = 0;
+	uint64_t lost = in->lost ? *(volatile uint64_t *)in->lost : 0;
 	unsigned int i;
 
 	for (i = 0; in->counts && i < KH_NR_EVENTS; i++)

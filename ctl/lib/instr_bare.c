@@ -7,16 +7,17 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../../bpf/maps.h"
 #include "instr_parts.h"
 #include "util.h"
 
-/* The instruction that is to get the file descriptor of a map. */
+/* The instruction that is to get the file descriptor of a map; @offset: in its value, -1: the map itself */
 struct bare_ref {
 	unsigned int insn;
 	unsigned int map;
+	int offset;
 };
 
 /* @cookie: not 0: the program before, on one more tracepoint */
@@ -67,8 +68,11 @@ static int make_maps(struct instr *in)
 		in->nr_bare_maps = i + 1;
 	}
 	in->ring_fd = in->bare_map[BARE_MAP_ring];
-	in->counts_fd = in->bare_map[BARE_MAP_counts];
-	in->watched_fd = in->bare_map[BARE_MAP_watched];
+	in->lost = mmap(NULL, sizeof(*in->lost), PROT_READ, MAP_SHARED, in->bare_map[BARE_MAP_bss], 0);
+	if (in->lost == MAP_FAILED) {
+		in->lost = NULL;
+		return -errno;
+	}
 	return 0;
 }
 
@@ -83,8 +87,10 @@ static int load_prog(const struct instr *in, const struct bare_prog *p)
 	memcpy(insns, p->insns, p->nr_insns * sizeof(*insns));
 	for (i = 0; i < p->nr_refs; i++) {
 		insn = &insns[p->refs[i].insn];
-		insn->src_reg = BPF_PSEUDO_MAP_FD;
+		insn->src_reg = p->refs[i].offset < 0 ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
 		insn->imm = in->bare_map[p->refs[i].map];
+		if (p->refs[i].offset >= 0)
+			insn[1].imm = p->refs[i].offset;
 	}
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
@@ -156,6 +162,57 @@ void bare_attach(struct instr *in)
 	}
 }
 
+int bare_watch(struct instr *in, uint32_t bdf)
+{
+	if (in->nr_watched == KH_MAX_WATCHED)
+		return -ENOSPC;
+	in->watched[in->nr_watched++] = bdf;
+	return 0;
+}
+
+static bool is_watched(const struct instr *in, uint32_t bdf)
+{
+	unsigned int i;
+
+	for (i = 0; i < in->nr_watched; i++)
+		if (in->watched[i] == bdf)
+			return true;
+	return false;
+}
+
+bool bare_event(const struct instr *in, const void *data, size_t size, struct kh_event *ev)
+{
+	struct kh_new e = { 0 };
+
+	if (size < KH_NEW_HEAD)
+		return false;
+	memcpy(&e, data, size < sizeof(e) ? size : sizeof(e));
+	*ev = (struct kh_event){ .tsc = e.ns, .version = KH_EVENT_VERSION, .cpu = e.cpu,
+				 .pid = e.pid_tgid >> 32, .bdf = KH_NO_BDF };
+	switch (e.point) {
+	case KH_NEW_CFG_WRITE:
+		ev->type = KH_EV_PCI_CFG_WRITE;
+		ev->bdf = KH_BDF(e.arg[0], e.arg[1] >> 8, e.arg[1]);
+		ev->arg[0] = (uint32_t)e.arg[2];
+		ev->arg[1] = (uint32_t)e.arg[3];
+		ev->arg[2] = (uint32_t)e.arg[4];
+		return is_watched(in, ev->bdf);
+	case KH_NEW_PAGE_ALLOC:
+	case KH_NEW_PAGE_FREE:
+		ev->type = e.point == KH_NEW_PAGE_ALLOC ? KH_EV_IOMMU_PAGE_ALLOC : KH_EV_IOMMU_PAGE_FREE;
+		ev->arg[0] = e.arg[0];
+		ev->arg[1] = (uint32_t)e.arg[1];
+		ev->arg[2] = (uint8_t)e.arg[3] ? KH_PAGE_KRAM : KH_PAGE_BUDDY;
+		ev->arg[3] = (uint32_t)e.arg[2];
+		ev->caller = e.arg[4];
+		return true;
+	case KH_NEW_KVM_RUN:
+		ev->type = KH_EV_KVM_RUN;
+		return true;
+	}
+	return false;
+}
+
 void bare_free(struct instr *in)
 {
 	unsigned int i;
@@ -167,8 +224,11 @@ void bare_free(struct instr *in)
 	for (i = 0; in->nr_bare_maps && i < in->nr_probes; i++)
 		if (in->prog_fd[i] >= 0)
 			close(in->prog_fd[i]);
+	if (in->lost)
+		munmap(in->lost, sizeof(*in->lost));
 	for (i = 0; i < in->nr_bare_maps; i++)
 		close(in->bare_map[i]);
+	in->lost = NULL;
 	in->nr_bare_links = 0;
 	in->nr_bare_maps = 0;
 }

@@ -3,6 +3,7 @@
 #ifndef KHCTL_INSTR_PARTS_H
 #define KHCTL_INSTR_PARTS_H
 
+#include "../../bpf/maps.h"
 #include "instr.h"
 #include "tsc.h"
 
@@ -17,8 +18,10 @@ struct ring_buffer;
  * @obj: all of bpf/ but resume.bpf.c, with libbpf; instr_full.c
  * @bare_map: of resume.bpf.c; instr_bare.c
  * @bare_link: the same programs, attached
+ * @lost: what resume.bpf.c counts, mapped
+ * @watched: functions whose configuration writes count among those that resume.bpf.c sends
  * @prog_fd: of each program that is attached, else -1
- * @ring_fd: and @counts_fd, @watched_fd: the maps of bpf/common.h
+ * @ring_fd: of either way; @counts_fd, @watched_fd: the maps of bpf/common.h
  */
 struct instr {
 	struct bpf_object *obj;
@@ -27,6 +30,9 @@ struct instr {
 	unsigned int nr_bare_maps;
 	int bare_link[KH_MAX_PROBES];
 	unsigned int nr_bare_links;
+	uint64_t *lost;
+	uint32_t watched[KH_MAX_WATCHED];
+	unsigned int nr_watched;
 	struct kh_probe probe[KH_MAX_PROBES];
 	int prog_fd[KH_MAX_PROBES];
 	unsigned int nr_probes;
@@ -63,6 +69,17 @@ const char *full_warning(void);
 int bare_load(struct instr *in);
 void bare_attach(struct instr *in);
 void bare_free(struct instr *in);
+
+/** bare_watch() - as instr_watch(). Return: 0 or -ENOSPC. */
+int bare_watch(struct instr *in, uint32_t bdf);
+
+/**
+ * bare_event() - makes an event of what a program of resume.bpf.c sent (struct kh_new)
+ * @ev: its time is CLOCK_MONOTONIC
+ *
+ * Return: false if it is none that counts: a write to a function that is not watched.
+ */
+bool bare_event(const struct instr *in, const void *data, size_t size, struct kh_event *ev);
 
 /** bare_shared() - is probe @i the program of the one before, on one more tracepoint */
 bool bare_shared(const struct instr *in, unsigned int i);

@@ -67,6 +67,18 @@ int kram_read(struct kram *k, struct kh_err *e)
 	return 0;
 }
 
+int kram_recount(struct kram *k)
+{
+	char path[96];
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < k->nr_areas; i++)
+		rc = read_u64(path_fmt(path, sizeof(path), KRAM_SYSFS "/area%u/used_pages", i),
+			      &k->area[i].used_pages);
+	return rc;
+}
+
 void kram_close(struct kram *k)
 {
 	unsigned int i;

@@ -31,6 +31,14 @@ struct kram {
 
 /** kram_read() - Return: 0; -ENOENT when the kernel has none; -errno with a message. */
 int kram_read(struct kram *k, struct kh_err *e);
+
+/**
+ * kram_recount() - how many pages are in use now
+ * @k: read before by this process; of the rest, nothing changes while a kernel runs
+ *
+ * Return: 0 or -errno.
+ */
+int kram_recount(struct kram *k);
 void kram_close(struct kram *k);
 
 bool kram_adopted(const struct kram *k);

@@ -15,12 +15,13 @@
 
 _Static_assert(sizeof(((struct kh_man_dev *)0)->cfg) == PCI_CONFIG_BYTES, "configuration space");
 
+/* In one piece, of which the kernel hands out what is touched: guests stand. */
 struct take {
-	struct kh_manifest *h;
-	struct kh_man_unit *unit;
-	struct kh_man_dev *dev;
-	struct kh_man_page *page;
-	struct kh_man_irte *irte;
+	struct kh_manifest h;
+	struct kh_man_unit unit[KRAM_MAX_UNITS];
+	struct kh_man_dev dev[KH_MAX_VMS * KH_MAX_DEVS];
+	struct kh_man_page page[PAGES_MAX];
+	struct kh_man_irte irte[PAGES_MAX];
 	uint32_t at;		/* index of the device that is walked */
 };
 
@@ -29,11 +30,11 @@ static void add_page(void *ctx, uint64_t pa, const void *data, enum kram_owner k
 	struct take *t = ctx;
 	struct kh_man_page *p;
 
-	if (t->h->nr_pages == PAGES_MAX) {
-		t->h->missing |= KH_MISSING_ROOM;
+	if (t->h.nr_pages == PAGES_MAX) {
+		t->h.missing |= KH_MISSING_ROOM;
 		return;
 	}
-	p = &t->page[t->h->nr_pages++];
+	p = &t->page[t->h.nr_pages++];
 	p->pa = pa;
 	p->hash = kh_hash(data, KRAM_PAGE_SIZE);
 	p->kind = kind;
@@ -47,18 +48,18 @@ static void take_irt(struct take *t, struct kram *kram, uint32_t unit)
 
 	for (page = 0; page < IRT_PAGES; page++) {
 		if (kram_page(kram, base + page * KRAM_PAGE_SIZE, e)) {
-			t->h->missing |= KH_MISSING_IRT;
+			t->h.missing |= KH_MISSING_IRT;
 			return;
 		}
 		add_page(t, base + page * KRAM_PAGE_SIZE, e, KRAM_OWNER_IOMMU_IRT);
 		for (i = 0; i < IRT_PER_PAGE; i++) {
 			if (!(e[2 * i] & 1))
 				continue;
-			if (t->h->nr_irtes == PAGES_MAX) {
-				t->h->missing |= KH_MISSING_ROOM;
+			if (t->h.nr_irtes == PAGES_MAX) {
+				t->h.missing |= KH_MISSING_ROOM;
 				return;
 			}
-			t->irte[t->h->nr_irtes++] = (struct kh_man_irte){
+			t->irte[t->h.nr_irtes++] = (struct kh_man_irte){
 				.unit = unit, .index = page * IRT_PER_PAGE + i,
 				.low = e[2 * i], .high = e[2 * i + 1],
 			};
@@ -74,16 +75,16 @@ static void take_over_irt(struct take *t, const struct kh_manifest *prior)
 	uint32_t i;
 
 	if (manifest_read(&m, prior, prior->size, &e) || m.h->missing & KH_MISSING_IRT ||
-	    m.h->nr_pages > PAGES_MAX - t->h->nr_pages || m.h->nr_irtes > PAGES_MAX)
+	    m.h->nr_pages > PAGES_MAX - t->h.nr_pages || m.h->nr_irtes > PAGES_MAX)
 		return;
-	for (i = 0; i < m.h->nr_units && i < t->h->nr_units; i++)
+	for (i = 0; i < m.h->nr_units && i < t->h.nr_units; i++)
 		if (m.unit[i].irta != t->unit[i].irta)
 			return;
-	memcpy(&t->page[t->h->nr_pages], m.page, m.h->nr_pages * sizeof(*m.page));
+	memcpy(&t->page[t->h.nr_pages], m.page, m.h->nr_pages * sizeof(*m.page));
 	memcpy(t->irte, m.irte, m.h->nr_irtes * sizeof(*m.irte));
-	t->h->nr_pages += m.h->nr_pages;
-	t->h->nr_irtes = m.h->nr_irtes;
-	t->h->missing &= ~KH_MISSING_IRT;
+	t->h.nr_pages += m.h->nr_pages;
+	t->h.nr_irtes = m.h->nr_irtes;
+	t->h.missing &= ~KH_MISSING_IRT;
 }
 
 static void take_units(struct take *t, struct kram *kram, enum man_irt irt)
@@ -94,24 +95,24 @@ static void take_units(struct take *t, struct kram *kram, enum man_irt irt)
 	uint64_t val[4];
 
 	n = iommu_units(other, sizeof(other));
-	t->h->nr_units = n < KRAM_MAX_UNITS ? n : KRAM_MAX_UNITS;
+	t->h.nr_units = n < KRAM_MAX_UNITS ? n : KRAM_MAX_UNITS;
 	text = iommu_regset_text();
 	if (!text || !n) {
-		t->h->missing |= KH_MISSING_REGS | KH_MISSING_IRT;
+		t->h.missing |= KH_MISSING_REGS | KH_MISSING_IRT;
 		free(text);
 		return;
 	}
-	for (i = 0; i < t->h->nr_units; i++) {
+	for (i = 0; i < t->h.nr_units; i++) {
 		for (j = 0; j < ARRAY_SIZE(regs); j++)
 			if (iommu_register_in(text, i, regs[j], &val[j]))
-				t->h->missing |= KH_MISSING_REGS | KH_MISSING_IRT;
-		if (t->h->missing & KH_MISSING_REGS)
+				t->h.missing |= KH_MISSING_REGS | KH_MISSING_IRT;
+		if (t->h.missing & KH_MISSING_REGS)
 			break;
 		t->unit[i] = (struct kh_man_unit){
 			.rtaddr = val[0], .irta = val[1], .gsts = val[2], .fsts = val[3],
 		};
 		if (irt == IRT_LEAVE)
-			t->h->missing |= KH_MISSING_IRT;
+			t->h.missing |= KH_MISSING_IRT;
 		else
 			take_irt(t, kram, i);
 	}
@@ -120,7 +121,7 @@ static void take_units(struct take *t, struct kram *kram, enum man_irt irt)
 
 static void take_dev(struct take *t, struct kram *kram, const char *bdf)
 {
-	struct kh_man_dev *d = &t->dev[t->h->nr_devs];
+	struct kh_man_dev *d = &t->dev[t->h.nr_devs];
 	struct page_source src = { .page = kram_page, .ctx = kram, .nr_pages = kram_pool(kram),
 				   .seen = add_page, .seen_ctx = t };
 	struct kh_err e = { 0 };
@@ -128,7 +129,7 @@ static void take_dev(struct take *t, struct kram *kram, const char *bdf)
 	uint16_t seg;
 	int rc;
 
-	t->at = t->h->nr_devs++;
+	t->at = t->h.nr_devs++;
 	rc = pci_record(bdf, &d->rec, d->cfg, &e);
 	if (!rc)
 		rc = pci_parse(bdf, &seg, &bus, &devfn);
@@ -152,17 +153,17 @@ static struct kh_manifest *join(struct take *t, size_t *size)
 	size_t len;
 	char *out;
 
-	*size = sizeof(*t->h) + t->h->nr_units * sizeof(*t->unit) +
-		t->h->nr_devs * sizeof(*t->dev) + t->h->nr_pages * sizeof(*t->page) +
-		t->h->nr_irtes * sizeof(*t->irte);
+	*size = sizeof(t->h) + t->h.nr_units * sizeof(*t->unit) +
+		t->h.nr_devs * sizeof(*t->dev) + t->h.nr_pages * sizeof(*t->page) +
+		t->h.nr_irtes * sizeof(*t->irte);
 	out = malloc(*size);
 	if (!out)
 		return NULL;
-	len = append(out, 0, t->h, sizeof(*t->h));
-	len = append(out, len, t->unit, t->h->nr_units * sizeof(*t->unit));
-	len = append(out, len, t->dev, t->h->nr_devs * sizeof(*t->dev));
-	len = append(out, len, t->page, t->h->nr_pages * sizeof(*t->page));
-	append(out, len, t->irte, t->h->nr_irtes * sizeof(*t->irte));
+	len = append(out, 0, &t->h, sizeof(t->h));
+	len = append(out, len, t->unit, t->h.nr_units * sizeof(*t->unit));
+	len = append(out, len, t->dev, t->h.nr_devs * sizeof(*t->dev));
+	len = append(out, len, t->page, t->h.nr_pages * sizeof(*t->page));
+	append(out, len, t->irte, t->h.nr_irtes * sizeof(*t->irte));
 	h = (struct kh_manifest *)out;
 	h->size = *size;
 	h->hash = kh_hash(h + 1, *size - sizeof(*h));
@@ -170,41 +171,32 @@ static struct kh_manifest *join(struct take *t, size_t *size)
 	return h;
 }
 
-struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram, enum man_irt irt,
-				  const struct kh_manifest *prior, size_t *size)
+struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, struct kram *kram,
+				  enum man_irt irt, const struct kh_manifest *prior, size_t *size)
 {
-	struct kh_manifest h = {
-		.magic = KH_MANIFEST_MAGIC,
-		.version = KH_MANIFEST_VERSION,
-		.header_size = sizeof(h),
-		.tsc = tsc_now(),
-		.generation = kram->generation,
-		.used_pages = kram_used(kram),
-		.missing = kram->nr_areas ? 0 : KH_MISSING_KRAM,
-	};
-	struct kh_manifest *out = NULL;
-	struct take t = { .h = &h };
+	struct take *t = calloc(1, sizeof(*t));
+	struct kh_manifest *out;
 	unsigned int i, j;
 
-	memcpy(h.run_id, plan->run_id, sizeof(h.run_id));
-	boot_id(h.boot_id, sizeof(h.boot_id));
-	t.unit = calloc(KRAM_MAX_UNITS, sizeof(*t.unit));
-	t.dev = calloc(KH_MAX_VMS * KH_MAX_DEVS, sizeof(*t.dev));
-	t.page = calloc(PAGES_MAX, sizeof(*t.page));
-	t.irte = calloc(PAGES_MAX, sizeof(*t.irte));
-	if (t.unit && t.dev && t.page && t.irte) {
-		take_units(&t, kram, irt);
-		if (prior)
-			take_over_irt(&t, prior);
-		for (i = 0; irt != IRT_ALONE && i < plan->nr_vms; i++)
-			for (j = 0; j < plan->vm[i].nr_devs && j < KH_MAX_DEVS; j++)
-				take_dev(&t, kram, plan->vm[i].dev[j].bdf);
-		out = join(&t, size);
-	}
-	free(t.unit);
-	free(t.dev);
-	free(t.page);
-	free(t.irte);
+	if (!t)
+		return NULL;
+	t->h.magic = KH_MANIFEST_MAGIC;
+	t->h.version = KH_MANIFEST_VERSION;
+	t->h.header_size = sizeof(t->h);
+	t->h.tsc = tsc_now();
+	t->h.generation = kram->generation;
+	t->h.used_pages = kram_used(kram);
+	t->h.missing = kram->nr_areas ? 0 : KH_MISSING_KRAM;
+	memcpy(t->h.run_id, plan->run_id, sizeof(t->h.run_id));
+	copy_str(t->h.boot_id, sizeof(t->h.boot_id), boot);
+	take_units(t, kram, irt);
+	if (prior)
+		take_over_irt(t, prior);
+	for (i = 0; irt != IRT_ALONE && i < plan->nr_vms; i++)
+		for (j = 0; j < plan->vm[i].nr_devs && j < KH_MAX_DEVS; j++)
+			take_dev(t, kram, plan->vm[i].dev[j].bdf);
+	out = join(t, size);
+	free(t);
 	return out;
 }
 

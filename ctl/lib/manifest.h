@@ -35,6 +35,7 @@ enum man_irt {
 /**
  * manifest_take() - what there is now
  * @plan: names the devices
+ * @boot: id of the running kernel's boot
  * @irt: see above
  * @prior: taken IRT_ALONE, not long ago, by this process: its tables are taken over; or NULL
  * @size: of the result
@@ -43,8 +44,8 @@ enum man_irt {
  *
  * Return: the manifest, freed by the caller, or NULL when out of memory.
  */
-struct kh_manifest *manifest_take(const struct kh_plan *plan, struct kram *kram, enum man_irt irt,
-				  const struct kh_manifest *prior, size_t *size);
+struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, struct kram *kram,
+				  enum man_irt irt, const struct kh_manifest *prior, size_t *size);
 
 /** manifest_put() - into the state area. Return: 0 or -errno. */
 int manifest_put(struct state *s, enum kh_side side, const struct kh_manifest *h);

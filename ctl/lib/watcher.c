@@ -70,13 +70,11 @@ static void watch_devices(struct watcher *w, const struct kh_plan *plan)
 }
 
 void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
-		   const struct kh_plan *plan)
+		   const struct kh_plan *plan, const char *boot)
 {
 	bool again = was_here(s, side, plan);
-	char id[40] = "";
 
-	boot_id(id, sizeof(id));
-	if (events_begin(&w->out, s, side, plan->run_id, id))
+	if (events_begin(&w->out, s, side, plan->run_id, boot))
 		return;
 	w->out.h.dropped = again;
 	/* In the new kernel nobody is there yet who could look at pins, and guests wait. */
@@ -84,8 +82,9 @@ void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 	if (!w->in)
 		return;
 	say_what_is_missing(w);
-	watcher_drain(w);
+	/* Those of resume.bpf.c are sorted when they are drained. */
 	watch_devices(w, plan);
+	watcher_drain(w);
 }
 
 void watcher_drain(struct watcher *w)

@@ -26,12 +26,13 @@ struct watcher {
 
 /**
  * watcher_start() - attach, and begin the section of @side
+ * @boot: id of the running kernel's boot
  *
  * Configuration writes are told of the plan's devices and the bridges above them.
  * Nothing of it is fatal: what is missing stands in the section, and makes claims unknown.
  */
 void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
-		   const struct kh_plan *plan);
+		   const struct kh_plan *plan, const char *boot);
 
 void watcher_drain(struct watcher *w);
 

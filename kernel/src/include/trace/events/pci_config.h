@@ -10,10 +10,11 @@
 
 #include <linux/tracepoint.h>
 
+/* @devid: as PCI_DEVID() makes it */
 DECLARE_TRACE(pci_config_write,
-	      TP_PROTO(unsigned int segment, unsigned int bus,
-		       unsigned int devfn, int offset, int bytes, u32 value),
-	      TP_ARGS(segment, bus, devfn, offset, bytes, value));
+	      TP_PROTO(unsigned int segment, u16 devid, int offset, int bytes,
+		       u32 value),
+	      TP_ARGS(segment, devid, offset, bytes, value));
 
 #endif /* _TRACE_PCI_CONFIG_H */
 
