@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +21,26 @@
 #define CFG_CAPS	0x34
 #define CAP_MSIX	0x11
 
+/* A number up to @max with @end behind it. Not sscanf(), for guests stand. Return: what follows, NULL: it is none. */
+static const char *parse_hex(const char *p, unsigned long max, char end, unsigned long *val)
+{
+	char *rest;
+
+	if (!p || !isxdigit((unsigned char)*p))
+		return NULL;
+	*val = strtoul(p, &rest, 16);
+	return *val <= max && *rest == end ? rest + 1 : NULL;
+}
+
 int pci_parse(const char *bdf, uint16_t *segment, uint8_t *bus, uint8_t *devfn)
 {
-	unsigned int s, b, d, f;
-	char end;
+	unsigned long s, b, d, f;
+	const char *p;
 
-	if (sscanf(bdf, "%x:%x:%x.%x%c", &s, &b, &d, &f, &end) != 4 || s > 0xffff || b > 0xff ||
-	    d > 0x1f || f > 7)
+	p = parse_hex(bdf, 0xffff, ':', &s);
+	p = parse_hex(p, 0xff, ':', &b);
+	p = parse_hex(p, 0x1f, '.', &d);
+	if (!parse_hex(p, 7, '\0', &f))
 		return -EINVAL;
 	*segment = s;
 	*bus = b;

@@ -3,6 +3,9 @@
 #include "unit.h"
 #include "lib/claims_instr.h"
 #include "lib/events.h"
+#include "lib/instr_parts.h"
+#include "lib/pci.h"
+#include "lib/util.h"
 #include "lib/state_events.h"
 
 #define BDF KH_BDF(0, 1, 0)
@@ -373,6 +376,73 @@ static void test_text(void **ctx)
 	assert_int_equal(strlen(event_text(&ev, line, 20)), 19);
 }
 
+/* What the programs that watch a resume pass on, upper bits of narrow arguments included. */
+static void test_passed_on(void **ctx)
+{
+	const uint64_t high = 0xabcdULL << 32;
+	struct kh_new e = { .ns = 7, .pid_tgid = 42ULL << 32 | 43, .cpu = 1, .point = KH_NEW_CFG_WRITE,
+			    .arg = { high, high | 0x100, high | 0x3e, high | 2, high | 0x40 } };
+	struct instr in = { .nr_bare_maps = 1 };
+	struct kh_event ev;
+
+	(void)ctx;
+	assert_false(bare_event(&in, &e, sizeof(e), &ev));
+	assert_int_equal(bare_watch(&in, BDF), 0);
+	assert_true(bare_event(&in, &e, sizeof(e), &ev));
+	assert_int_equal(ev.type, KH_EV_PCI_CFG_WRITE);
+	assert_int_equal(ev.bdf, BDF);
+	assert_int_equal(ev.tsc, 7);
+	assert_int_equal(ev.pid, 42);
+	assert_int_equal(ev.cpu, 1);
+	assert_int_equal(ev.version, KH_EVENT_VERSION);
+	assert_int_equal(ev.arg[0], 0x3e);
+	assert_int_equal(ev.arg[1], 2);
+	assert_int_equal(ev.arg[2], 0x40);
+	e.arg[1] = 0x200;
+	assert_false(bare_event(&in, &e, sizeof(e), &ev));
+
+	e = (struct kh_new){ .point = KH_NEW_PAGE_ALLOC, .arg = { 0x1234000, high, high | 3, high | 1, 99 } };
+	assert_true(bare_event(&in, &e, sizeof(e), &ev));
+	assert_int_equal(ev.type, KH_EV_IOMMU_PAGE_ALLOC);
+	assert_int_equal(ev.bdf, KH_NO_BDF);
+	assert_int_equal(ev.arg[0], 0x1234000);
+	assert_int_equal(ev.arg[1], 0);
+	assert_int_equal(ev.arg[2], KH_PAGE_KRAM);
+	assert_int_equal(ev.arg[3], 3);
+	assert_int_equal(ev.caller, 99);
+	e.point = KH_NEW_PAGE_FREE;
+	e.arg[3] = high;
+	assert_true(bare_event(&in, &e, sizeof(e), &ev));
+	assert_int_equal(ev.type, KH_EV_IOMMU_PAGE_FREE);
+	assert_int_equal(ev.arg[2], KH_PAGE_BUDDY);
+
+	e.point = KH_NEW_KVM_RUN;
+	assert_true(bare_event(&in, &e, KH_NEW_HEAD, &ev));
+	assert_int_equal(ev.type, KH_EV_KVM_RUN);
+	assert_int_equal(ev.arg[0], 0);
+	assert_false(bare_event(&in, &e, KH_NEW_HEAD - 1, &ev));
+	e.point = 99;
+	assert_false(bare_event(&in, &e, sizeof(e), &ev));
+}
+
+static void test_addresses(void **ctx)
+{
+	static const char * const bad[] = { "", "1:2", "0000:01:00", "0000:01:00.8", "0000:01:20.0", "0000:100:00.0",
+					    "10000:01:00.0", "0000:01:00.0 ", "pci0000:00", "..", " 0000:01:00.0",
+					    "0000:01:00.", ":01:00.0", "-1:01:00.0" };
+	uint16_t segment;
+	uint8_t bus, devfn;
+	unsigned int i;
+
+	(void)ctx;
+	assert_int_equal(pci_parse("ab12:fe:1f.7", &segment, &bus, &devfn), 0);
+	assert_int_equal(segment, 0xab12);
+	assert_int_equal(bus, 0xfe);
+	assert_int_equal(devfn, 0xff);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(pci_parse(bad[i], &segment, &bus, &devfn), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +457,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
+		cmocka_unit_test(test_passed_on),
+		cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
