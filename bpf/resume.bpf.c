@@ -12,7 +12,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 16);
+	__uint(max_entries, 1 << 17);
 } ring SEC(".maps");
 
 /* Events that found it full. */
@@ -29,7 +29,7 @@ static __always_inline int send(struct kh_new *e, __u64 size)
 }
 
 /* The cookie is the tracepoint's place in the name, enum kh_new_point. All have five arguments. */
-SEC("raw_tp/pci_config_write+iommu_page_alloc+iommu_page_free")
+SEC("raw_tp/pci_cfg_write+iommu_page_alloc+iommu_page_free")
 int new_call(__u64 *ctx)
 {
 	struct kh_new e;
@@ -69,7 +69,7 @@ int new_kvm_run(__u64 *ctx)
 		return 0;
 	e.pid_tgid = bpf_get_current_pid_tgid();
 	key = e.pid_tgid >> 32;
-	if (bpf_map_update_elem(&ran, &key, &key, BPF_NOEXIST))
+	if (bpf_map_lookup_elem(&ran, &key) || bpf_map_update_elem(&ran, &key, &key, BPF_NOEXIST))
 		return 0;
 	e.point = KH_NEW_KVM_RUN;
 	return send(&e, KH_NEW_HEAD);

@@ -242,7 +242,8 @@ static struct kh_manifest *take_irt(struct upgrade *u)
 {
 	size_t size;
 
-	return manifest_take(u->plan, u->plan->old_boot_id, &u->pf.kram, IRT_ALONE, NULL, &size);
+	return u->pf.have_kram ?
+	       manifest_take(u->plan, u->plan->old_boot_id, &u->pf.kram, IRT_ALONE, NULL, &size) : NULL;
 }
 
 /* What fails here makes claims unknown, no more: the guests stand already. */
@@ -251,7 +252,7 @@ static void take_manifest(struct upgrade *u, const struct kh_manifest *irt)
 	uint64_t begin = tsc_now();
 	struct kh_manifest *m = NULL;
 	size_t size;
-	int rc = kram_recount(&u->pf.kram);
+	int rc = u->pf.have_kram ? kram_recount(&u->pf.kram) : -ENOENT;
 
 	if (!rc) {
 		m = manifest_take(u->plan, u->plan->old_boot_id, &u->pf.kram, IRT_LEAVE, irt, &size);

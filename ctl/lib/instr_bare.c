@@ -44,7 +44,15 @@ union raw_tp_open {
 	} tp;
 };
 
+/* What the cookies stand for. */
+static const char * const points[] = {
+	[KH_NEW_CFG_WRITE] = "pci_cfg_write",
+	[KH_NEW_PAGE_ALLOC] = "iommu_page_alloc",
+	[KH_NEW_PAGE_FREE] = "iommu_page_free",
+};
+
 #define INSNS_MAX 256
+_Static_assert(BARE_BSS_BYTES == sizeof(*((struct instr *)0)->lost), "the one variable of the programs");
 _Static_assert(BARE_NR_MAPS <= BARE_MAPS_MAX, "room for the maps");
 _Static_assert(ARRAY_SIZE(bare_progs) <= KH_MAX_PROBES, "room for the programs");
 
@@ -113,6 +121,20 @@ static int share_prog(int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Of the programs on several tracepoints. */
+static bool points_good(void)
+{
+	unsigned int i, cookie;
+
+	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
+		cookie = bare_progs[i].cookie;
+		if (cookie && (cookie >= ARRAY_SIZE(points) || strcmp(points[cookie], bare_progs[i].tracepoint) ||
+			       strcmp(points[cookie - 1], bare_progs[i - 1].tracepoint)))
+			return false;
+	}
+	return true;
+}
+
 int bare_load(struct instr *in)
 {
 	unsigned int i;
@@ -123,7 +145,7 @@ int bare_load(struct instr *in)
 		in->probe[i].state = KH_PROBE_ATTACHED;
 	}
 	in->nr_probes = ARRAY_SIZE(bare_progs);
-	rc = make_maps(in);
+	rc = points_good() ? make_maps(in) : -EINVAL;
 	for (i = 0; !rc && i < ARRAY_SIZE(bare_progs); i++) {
 		if (!bare_progs[i].cookie)
 			fd = load_prog(in, &bare_progs[i]);
@@ -162,14 +184,6 @@ void bare_attach(struct instr *in)
 	}
 }
 
-int bare_watch(struct instr *in, uint32_t bdf)
-{
-	if (in->nr_watched == KH_MAX_WATCHED)
-		return -ENOSPC;
-	in->watched[in->nr_watched++] = bdf;
-	return 0;
-}
-
 static bool is_watched(const struct instr *in, uint32_t bdf)
 {
 	unsigned int i;
@@ -178,6 +192,16 @@ static bool is_watched(const struct instr *in, uint32_t bdf)
 		if (in->watched[i] == bdf)
 			return true;
 	return false;
+}
+
+int bare_watch(struct instr *in, uint32_t bdf)
+{
+	if (is_watched(in, bdf))
+		return 0;
+	if (in->nr_watched == KH_MAX_WATCHED)
+		return -ENOSPC;
+	in->watched[in->nr_watched++] = bdf;
+	return 0;
 }
 
 bool bare_event(const struct instr *in, const void *data, size_t size, struct kh_event *ev)

@@ -388,6 +388,8 @@ static void test_passed_on(void **ctx)
 	(void)ctx;
 	assert_false(bare_event(&in, &e, sizeof(e), &ev));
 	assert_int_equal(bare_watch(&in, BDF), 0);
+	assert_int_equal(bare_watch(&in, BDF), 0);
+	assert_int_equal(in.nr_watched, 1);
 	assert_true(bare_event(&in, &e, sizeof(e), &ev));
 	assert_int_equal(ev.type, KH_EV_PCI_CFG_WRITE);
 	assert_int_equal(ev.bdf, BDF);

@@ -11,7 +11,7 @@
 #include <linux/tracepoint.h>
 
 /* @devid: as PCI_DEVID() makes it */
-DECLARE_TRACE(pci_config_write,
+DECLARE_TRACE(pci_cfg_write,
 	      TP_PROTO(unsigned int segment, u16 devid, int offset, int bytes,
 		       u32 value),
 	      TP_ARGS(segment, devid, offset, bytes, value));
