@@ -18,7 +18,7 @@ COMPARED = BLACKOUT[:-1]
 # Where a kernel lies at random makes a difference of a millisecond.
 FIXED = "nokaslr norandmaps "
 # Of the blackout, at most. The aim is 0.01: docs/blackout.md has what stands in the way.
-INSTRUMENTS = 0.03
+INSTRUMENTS = 0.02
 
 
 def run_unseen(status):
