@@ -40,6 +40,7 @@ struct kh_new {
 	__u64 arg[5];
 };
 
-#define KH_NEW_HEAD	24	/* bytes without @arg */
+/* Bytes without @arg */
+#define KH_NEW_HEAD	__builtin_offsetof(struct kh_new, arg)
 
 #endif

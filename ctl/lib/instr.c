@@ -101,9 +101,13 @@ struct instr *instr_start(enum instr_use use, bool pin)
 	memset(in->prog_fd, -1, sizeof(in->prog_fd));
 	in->last = tsc_point_mono();
 	in->began = in->last.tsc;
-	rc = use == INSTR_NEW ? bare_load(in) : full_load(in, use);
-	if (!rc && use != INSTR_NEW)
-		rc = map_counts(in);
+	if (use == INSTR_NEW) {
+		rc = bare_load(in);
+	} else {
+		rc = full_load(in, use);
+		if (!rc)
+			rc = map_counts(in);
+	}
 	if (!rc) {
 		in->ring = ring_buffer__new(in->ring_fd, handle, in, NULL);
 		rc = in->ring ? 0 : -errno;
@@ -112,14 +116,15 @@ struct instr *instr_start(enum instr_use use, bool pin)
 		say_why(in, rc);
 		return in;
 	}
-	if (use == INSTR_NEW)
+	if (use == INSTR_NEW) {
 		bare_attach(in);
-	else
+	} else {
 		full_attach(in);
-	/* Of tracepoints it takes no notice. */
-	if (use != INSTR_NEW && ftrace_off())
-		copy_str(in->error, sizeof(in->error),
-			 "sysctl kernel.ftrace_enabled is 0: no program is called");
+		/* Tracepoints, of which the others are, take no notice of it. */
+		if (ftrace_off())
+			copy_str(in->error, sizeof(in->error),
+				 "sysctl kernel.ftrace_enabled is 0: no program is called");
+	}
 	in->attached = tsc_now();
 	if (pin) {
 		instr_unpin();

@@ -3,8 +3,8 @@
 #ifndef KHCTL_INSTR_PARTS_H
 #define KHCTL_INSTR_PARTS_H
 
-#include "../../bpf/maps.h"
 #include "instr.h"
+#include "../../bpf/maps.h"	/* types are those of instr.h */
 #include "tsc.h"
 
 struct bpf_link;

@@ -225,7 +225,6 @@ static void put_storage(struct out *o, const struct options *opt)
 		    U64(d->reads), U64(d->passes), U64(d->errors), U64(d->io_errors));
 }
 
-/* A number of the card's clock in ns of the kernel's. */
 static void put_spin(struct out *o)
 {
 	const struct spin_state *s = &shared->spin;
