@@ -39,6 +39,16 @@ static u64 ram_map_end(const struct dev_pagemap *map, u64 addr)
 	return 0;
 }
 
+/* The entry behind @pte, if it is one of the same table that maps memory, too */
+static pte_t *ram_next_entry(pte_t *pte, unsigned int level)
+{
+	pte++;
+	if (!((unsigned long)pte & ~PAGE_MASK) ||
+	    (level != PG_LEVEL_4K && !pmd_leaf(*(pmd_t *)pte)))
+		return NULL;
+	return pte;
+}
+
 /*
  * Looks at the entries that map devdax memory. What nothing maps yet counts as
  * looked at: nobody can have stored to it.
@@ -48,10 +58,13 @@ static void ram_walk(const struct e820_entry *entry, const struct ram_look *look
 	u64 addr, next, size, start = entry->addr, end = entry->addr + entry->size;
 	struct dev_pagemap *map = NULL;
 	unsigned int level;
-	pte_t *pte;
+	pte_t *pte = NULL;
 
 	for (addr = start; addr < end; addr = next) {
-		pte = lookup_address((unsigned long)__va(addr), &level);
+		if (pte)
+			pte = ram_next_entry(pte, level);
+		if (!pte)
+			pte = lookup_address((unsigned long)__va(addr), &level);
 		size = page_level_size(level);
 		next = min((addr | (size - 1)) + 1, end);
 		if (!pte || !pte_present(*pte))
@@ -67,6 +80,7 @@ static void ram_walk(const struct e820_entry *entry, const struct ram_look *look
 		/* All of a file system or a disk at once: guests stand */
 		next = max(next, min(ram_map_end(map, addr), end));
 		start = next;
+		pte = NULL;
 	}
 	if (look->piece && end > start)
 		look->piece(start, end - start);
