@@ -21,7 +21,7 @@ enum kh_new_point {
 	KH_NEW_CFG_WRITE,	/* segment, bus << 8 | devfn, offset, bytes, value */
 	KH_NEW_PAGE_ALLOC,	/* physical address, order, enum kram_owner, from KRAM?, caller */
 	KH_NEW_PAGE_FREE,	/* the same */
-	KH_NEW_KVM_RUN,		/* a process's first; none */
+	KH_NEW_KVM_THREAD,	/* process of the VM, vCPU, thread that ran it before, that runs it now, not to run? */
 };
 
 /**
@@ -39,8 +39,5 @@ struct kh_new {
 	__u32 cpu;
 	__u64 arg[5];
 };
-
-/* Bytes without @arg */
-#define KH_NEW_HEAD	__builtin_offsetof(struct kh_new, arg)
 
 #endif

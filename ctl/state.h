@@ -159,8 +159,8 @@ enum kh_probe_state {
 };
 
 /**
- * struct kh_probe - one program
- * @name: of the program, zero terminated
+ * struct kh_probe - one program, in the new kernel one tracepoint of a program
+ * @name: its name, zero terminated
  * @error: errno of the refusal, 0: none
  * @state: enum kh_probe_state
  */

@@ -91,6 +91,12 @@ static bool ftrace_off(void)
 	return !read_u64("/proc/sys/kernel/ftrace_enabled", &on) && !on;
 }
 
+static int open_ring(struct instr *in)
+{
+	in->ring = ring_buffer__new(in->ring_fd, handle, in, NULL);
+	return in->ring ? 0 : -errno;
+}
+
 struct instr *instr_start(enum instr_use use, bool pin)
 {
 	struct instr *in = calloc(1, sizeof(*in));
@@ -108,14 +114,14 @@ struct instr *instr_start(enum instr_use use, bool pin)
 		if (!rc)
 			rc = map_counts(in);
 	}
-	if (!rc) {
-		in->ring = ring_buffer__new(in->ring_fd, handle, in, NULL);
-		rc = in->ring ? 0 : -errno;
-	}
+	/* Where guests stand, the ring is opened by who reads it: later. */
+	if (!rc && use != INSTR_NEW)
+		rc = open_ring(in);
 	if (rc) {
 		say_why(in, rc);
 		return in;
 	}
+	in->loaded = true;
 	if (use == INSTR_NEW) {
 		bare_attach(in);
 	} else {
@@ -179,7 +185,7 @@ int instr_watch(struct instr *in, const char *bdf)
 
 	if (key == KH_NO_BDF)
 		return -EINVAL;
-	if (!in->ring)
+	if (!in->loaded)
 		return 0;
 	if (in->nr_bare_maps)
 		return bare_watch(in, key);
@@ -190,7 +196,13 @@ int instr_watch(struct instr *in, const char *bdf)
 
 uint64_t instr_drain(struct instr *in, void (*fn)(void *ctx, const struct kh_event *ev), void *ctx)
 {
-	if (!in->ring)
+	int rc = in->loaded && !in->ring ? open_ring(in) : 0;
+
+	if (rc) {
+		in->loaded = false;
+		say_why(in, rc);
+	}
+	if (!in->loaded)
 		return 0;
 	in->fn = fn;
 	in->ctx = ctx;
@@ -217,7 +229,7 @@ uint64_t instr_missed(const struct instr *in)
 	unsigned int i;
 	__u32 len;
 
-	for (i = 0; in->ring && i < in->nr_probes; i++) {
+	for (i = 0; in->loaded && i < in->nr_probes; i++) {
 		/* One program on several tracepoints counts once, by the first. */
 		if (in->prog_fd[i] < 0 || bare_shared(in, i))
 			continue;

@@ -49,6 +49,7 @@ static const char * const points[] = {
 	[KH_NEW_CFG_WRITE] = "pci_cfg_write",
 	[KH_NEW_PAGE_ALLOC] = "iommu_page_alloc",
 	[KH_NEW_PAGE_FREE] = "iommu_page_free",
+	[KH_NEW_KVM_THREAD] = "kvm_vcpu_thread",
 };
 
 #define INSNS_MAX 256
@@ -141,7 +142,7 @@ int bare_load(struct instr *in)
 	int rc, fd = -1;
 
 	for (i = 0; i < ARRAY_SIZE(bare_progs); i++) {
-		copy_str(in->probe[i].name, sizeof(in->probe[i].name), bare_progs[i].name);
+		copy_str(in->probe[i].name, sizeof(in->probe[i].name), bare_progs[i].tracepoint);
 		in->probe[i].state = KH_PROBE_ATTACHED;
 	}
 	in->nr_probes = ARRAY_SIZE(bare_progs);
@@ -206,11 +207,11 @@ int bare_watch(struct instr *in, uint32_t bdf)
 
 bool bare_event(const struct instr *in, const void *data, size_t size, struct kh_event *ev)
 {
-	struct kh_new e = { 0 };
+	struct kh_new e;
 
-	if (size < KH_NEW_HEAD)
+	if (size < sizeof(e))
 		return false;
-	memcpy(&e, data, size < sizeof(e) ? size : sizeof(e));
+	memcpy(&e, data, sizeof(e));
 	*ev = (struct kh_event){ .tsc = e.ns, .version = KH_EVENT_VERSION, .cpu = e.cpu,
 				 .pid = e.pid_tgid >> 32, .bdf = KH_NO_BDF };
 	switch (e.point) {
@@ -230,9 +231,11 @@ bool bare_event(const struct instr *in, const void *data, size_t size, struct kh
 		ev->arg[3] = (uint32_t)e.arg[2];
 		ev->caller = e.arg[4];
 		return true;
-	case KH_NEW_KVM_RUN:
+	case KH_NEW_KVM_THREAD:
 		ev->type = KH_EV_KVM_RUN;
-		return true;
+		ev->arg[0] = (uint32_t)e.arg[1];
+		/* Its first time, and not only to end what it was in the midst of. */
+		return !(uint32_t)e.arg[2] && !(uint8_t)e.arg[4];
 	}
 	return false;
 }

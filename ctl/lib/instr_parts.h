@@ -39,7 +39,8 @@ struct instr {
 	int ring_fd;
 	int counts_fd;
 	int watched_fd;
-	struct ring_buffer *ring;
+	bool loaded;			/* there is a ring to be read */
+	struct ring_buffer *ring;	/* NULL: nobody has read it yet */
 	struct kh_count *counts;	/* mapped */
 	bool pinned;
 	struct tsc_point last;		/* of the drain before */

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include "iommu.h"
@@ -17,6 +16,13 @@
 #define PTE_RIGHTS	0x3ULL
 #define PTE_LARGE	0x80ULL
 #define PTE_CHANGING	0x300ULL	/* accessed, dirty */
+#define GROUP		8		/* entries that are looked at together */
+
+/* VT-d 11.4.4.2, 11.4.5, 11.4.7.1, 11.4.8.13 */
+#define DMAR_GSTS	0x1c
+#define DMAR_RTADDR	0x20
+#define DMAR_FSTS	0x34
+#define DMAR_IRTA	0xb8
 
 struct run {
 	uint64_t iova;
@@ -72,10 +78,34 @@ static void seen(struct walk *w, uint64_t pa, const void *data, enum kram_owner 
 		w->src->seen(w->src->seen_ctx, pa, data, kind);
 }
 
+/* Without what the hardware changes by itself, and nothing of entries that map nothing. */
+static void strip(uint64_t *e)
+{
+	unsigned int i, j;
+	uint64_t any;
+
+	for (i = 0; i < TABLE_ENTRIES; i += GROUP) {
+		for (any = 0, j = i; j < i + GROUP; j++)
+			any |= e[j];
+		for (j = i; any && j < i + GROUP; j++)
+			e[j] = e[j] & PTE_RIGHTS ? e[j] & ~PTE_CHANGING : 0;
+	}
+}
+
+/* Entries from @i on of which each maps what follows in memory. Return: 1 at least. */
+static unsigned int in_a_row(const uint64_t *e, unsigned int i, uint64_t size)
+{
+	unsigned int n = 1;
+
+	while (i + n < TABLE_ENTRIES && e[i + n] == e[i + n - 1] + size)
+		n++;
+	return n;
+}
+
 static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64_t base)
 {
 	uint64_t e[TABLE_ENTRIES], iova, size = 1ULL << (12 + 9 * (level - 1));
-	unsigned int i;
+	unsigned int i, n;
 	int rc;
 
 	if (w->map->nr_tables++ >= w->src->nr_pages)
@@ -83,8 +113,7 @@ static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64
 	rc = get_page(w, table, e, "page table");
 	if (rc)
 		return rc;
-	for (i = 0; i < TABLE_ENTRIES; i++)
-		e[i] = e[i] & PTE_RIGHTS ? e[i] & ~PTE_CHANGING : 0;
+	strip(e);
 	seen(w, table, e, KRAM_OWNER_IOMMU_PGTABLE);
 	XXH3_64bits_update(w->tables, &table, sizeof(table));
 	XXH3_64bits_update(w->tables, e, sizeof(e));
@@ -93,7 +122,9 @@ static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64
 			continue;
 		iova = base + i * size;
 		if (level == 1 || e[i] & PTE_LARGE) {
-			add_leaf(w, iova, e[i] & ADDR_MASK & ~(size - 1), size, e[i] & PTE_RIGHTS);
+			n = in_a_row(e, i, size);
+			add_leaf(w, iova, e[i] & ADDR_MASK & ~(size - 1), n * size, e[i] & PTE_RIGHTS);
+			i += n - 1;
 			continue;
 		}
 		rc = walk_table(w, e[i] & ADDR_MASK, level - 1, iova);
@@ -185,48 +216,28 @@ unsigned int iommu_units(char *other, size_t size)
 	return n;
 }
 
-int iommu_register_in(const char *text, unsigned int unit, const char *reg, uint64_t *val)
+int iommu_registers_in(const char *path, struct kh_man_unit *r)
 {
-	size_t len = strlen(reg);
-	const char *p, *at;
-	char want[32], *end;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
-	path_fmt(want, sizeof(want), "IOMMU: dmar%u ", unit);
-	p = strstr(text, want);
-	if (!p)
-		return -ENOENT;
-	for (p = strchr(p, '\n'); p; p = strchr(p, '\n')) {
-		p++;
-		if (has_prefix(p, "IOMMU:"))
-			break;
-		/* name, offset, contents; not sscanf(), for a guest may stand */
-		if (strncmp(p, reg, len) || !isspace((unsigned char)p[len]))
-			continue;
-		strtoull(p + len, &end, 16);
-		at = end;
-		*val = strtoull(at, &end, 16);
-		return end == at ? -ENOENT : 0;
-	}
-	return -ENOENT;
-}
-
-char *iommu_regset_text(void)
-{
-	static const char path[] = "/sys/kernel/debug/iommu/intel/iommu_regset";
-	char *text;
-	size_t len;
-
-	/* A minimal host does not mount debugfs. */
-	if (access("/sys/kernel/debug/iommu", F_OK))
-		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	return read_all(path, &text, &len) ? NULL : text;
-}
-
-int iommu_regset(unsigned int unit, const char *reg, uint64_t *val)
-{
-	char *text = iommu_regset_text();
-	int rc = text ? iommu_register_in(text, unit, reg, val) : -ENOENT;
-
-	free(text);
+	if (fd < 0)
+		return -errno;
+	memset(r, 0, sizeof(*r));
+	rc = pread_full(fd, &r->rtaddr, sizeof(r->rtaddr), DMAR_RTADDR);
+	if (!rc)
+		rc = pread_full(fd, &r->irta, sizeof(r->irta), DMAR_IRTA);
+	if (!rc)
+		rc = pread_full(fd, &r->gsts, sizeof(r->gsts), DMAR_GSTS);
+	if (!rc)
+		rc = pread_full(fd, &r->fsts, sizeof(r->fsts), DMAR_FSTS);
+	close(fd);
 	return rc;
+}
+
+int iommu_registers(unsigned int unit, struct kh_man_unit *r)
+{
+	char path[64];
+
+	path_fmt(path, sizeof(path), "/sys/class/iommu/dmar%u/intel-iommu/registers", unit);
+	return iommu_registers_in(path, r);
 }

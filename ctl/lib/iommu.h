@@ -5,7 +5,7 @@
 
 #include <linux/kram.h>
 #include <stdbool.h>
-#include "../state.h"
+#include "../manifest.h"
 #include "err.h"
 
 /**
@@ -38,13 +38,15 @@ int iommu_record(const struct page_source *src, uint64_t root, uint8_t bus, uint
 /** iommu_units() - DMA-remapping units of Intel; @other: some other IOMMU's name, or "" */
 unsigned int iommu_units(char *other, size_t size);
 
-/** iommu_regset_text() - debugfs iommu/intel/iommu_regset. Return: to be freed, NULL when not to be had. */
-char *iommu_regset_text(void);
+/**
+ * iommu_registers() - what a unit's hardware says of itself now (VT-d 11.4)
+ *
+ * By a file in sysfs that kernels with CONFIG_KRAM have. Return: 0; -ENOENT when
+ * there is no such unit or file; -EIO when it is too short; or another -errno.
+ */
+int iommu_registers(unsigned int unit, struct kh_man_unit *r);
 
-/** iommu_regset() - a register of a unit from debugfs. Return: 0, -ENOENT when not to be had. */
-int iommu_regset(unsigned int unit, const char *reg, uint64_t *val);
-
-/** iommu_register_in() - the same from the text of debugfs iommu/intel/iommu_regset */
-int iommu_register_in(const char *text, unsigned int unit, const char *reg, uint64_t *val);
+/** iommu_registers_in() - the same from the file at @path */
+int iommu_registers_in(const char *path, struct kh_man_unit *r);
 
 #endif

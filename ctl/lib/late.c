@@ -27,6 +27,8 @@
 static const char * const initcalls[] = {
 	/* all struct pages but the first */
 	"page_alloc_init_deferred",
+	/* a device for each block of memory */
+	"memory_dev_init_deferred",
 	/* the table by which stacks are unwound */
 	"unwind_init_deferred",
 	/* tables for tracing */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "iommu.h"
 #include "manifest.h"
 #include "pci.h"
@@ -89,34 +90,23 @@ static void take_over_irt(struct take *t, const struct kh_manifest *prior)
 
 static void take_units(struct take *t, struct kram *kram, enum man_irt irt)
 {
-	static const char * const regs[] = { "RTADDR", "IRTA", "GSTS", "FSTS" };
-	unsigned int i, j, n;
-	char other[64], *text;
-	uint64_t val[4];
+	unsigned int i, n;
+	char other[64];
 
 	n = iommu_units(other, sizeof(other));
 	t->h.nr_units = n < KRAM_MAX_UNITS ? n : KRAM_MAX_UNITS;
-	text = iommu_regset_text();
-	if (!text || !n) {
+	if (!n)
 		t->h.missing |= KH_MISSING_REGS | KH_MISSING_IRT;
-		free(text);
-		return;
-	}
 	for (i = 0; i < t->h.nr_units; i++) {
-		for (j = 0; j < ARRAY_SIZE(regs); j++)
-			if (iommu_register_in(text, i, regs[j], &val[j]))
-				t->h.missing |= KH_MISSING_REGS | KH_MISSING_IRT;
-		if (t->h.missing & KH_MISSING_REGS)
+		if (iommu_registers(i, &t->unit[i])) {
+			t->h.missing |= KH_MISSING_REGS | KH_MISSING_IRT;
 			break;
-		t->unit[i] = (struct kh_man_unit){
-			.rtaddr = val[0], .irta = val[1], .gsts = val[2], .fsts = val[3],
-		};
+		}
 		if (irt == IRT_LEAVE)
 			t->h.missing |= KH_MISSING_IRT;
 		else
 			take_irt(t, kram, i);
 	}
-	free(text);
 }
 
 static void take_dev(struct take *t, struct kram *kram, const char *bdf)
@@ -174,11 +164,11 @@ static struct kh_manifest *join(struct take *t, size_t *size)
 struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, struct kram *kram,
 				  enum man_irt irt, const struct kh_manifest *prior, size_t *size)
 {
-	struct take *t = calloc(1, sizeof(*t));
+	struct take *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kh_manifest *out;
 	unsigned int i, j;
 
-	if (!t)
+	if (t == MAP_FAILED)
 		return NULL;
 	t->h.magic = KH_MANIFEST_MAGIC;
 	t->h.version = KH_MANIFEST_VERSION;
@@ -196,7 +186,7 @@ struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, 
 		for (j = 0; j < plan->vm[i].nr_devs && j < KH_MAX_DEVS; j++)
 			take_dev(t, kram, plan->vm[i].dev[j].bdf);
 	out = join(t, size);
-	free(t);
+	munmap(t, sizeof(*t));
 	return out;
 }
 

@@ -13,6 +13,8 @@
 #include "recorder.h"
 #include "util.h"
 
+#define RTADDR_MODE 0xc00	/* VT-d 11.4.5: of translation, 0 is legacy */
+
 static void check_root(struct preflight *pf)
 {
 	if (geteuid())
@@ -127,10 +129,24 @@ static void check_overlap(struct preflight *pf)
 	check_ok(pf, "kram-overlap", "", "no area overlaps System RAM");
 }
 
+static void check_mode(struct preflight *pf, unsigned int unit)
+{
+	struct kh_man_unit r;
+	int rc = iommu_registers(unit, &r);
+
+	if (!rc && r.rtaddr & RTADDR_MODE)
+		check_bad(pf, "iommu-mode", "", "legacy mode", "boot with intel_iommu=on,sm_off",
+			  "unit %u is in scalable mode (root-table address %#llx)", unit,
+			  (unsigned long long)r.rtaddr);
+	/* A kernel without KRAM, which has no such file, is refused for that. */
+	else if (rc && pf->have_kram)
+		check_bad(pf, "iommu-mode", "", "legacy mode", "run khctl as root, on a kernel of this series",
+			  "the registers of unit %u cannot be read: %s", unit, strerror(-rc));
+}
+
 static void check_iommu(struct preflight *pf)
 {
 	char other[64];
-	uint64_t rta;
 	unsigned int i;
 
 	pf->units = iommu_units(other, sizeof(other));
@@ -143,13 +159,8 @@ static void check_iommu(struct preflight *pf)
 			  "no IOMMU is on");
 	else
 		check_ok(pf, "iommu", "", "%u DMA-remapping units", pf->units);
-	for (i = 0; i < pf->units; i++) {
-		if (iommu_regset(i, "RTADDR", &rta) || !(rta & 0xc00))
-			continue;
-		check_bad(pf, "iommu-mode", "", "legacy mode", "boot with intel_iommu=on,sm_off",
-			  "unit %u is in scalable mode (root-table address %#llx)", i,
-			  (unsigned long long)rta);
-	}
+	for (i = 0; i < pf->units; i++)
+		check_mode(pf, i);
 }
 
 /* An upgrade with one device and one bridge above it was seen to need 94 events. */

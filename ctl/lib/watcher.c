@@ -15,8 +15,8 @@
 #include "watcher.h"
 
 #define LOOK_PAUSE_NS 1000000
-/* of resume.bpf.c */
-#define RUN_PROBE "new_kvm_run"
+/* which resume.bpf.c is on */
+#define RUN_PROBE "kvm_vcpu_thread"
 
 static void say_what_is_missing(struct watcher *w)
 {
@@ -59,11 +59,13 @@ static int watch_all(struct instr *in, const char *bdf)
 	return rc;
 }
 
-static void watch_devices(struct watcher *w, const struct kh_plan *plan)
+static void watch_devices(struct watcher *w)
 {
+	const struct kh_plan *plan = w->watch;
 	unsigned int i, j;
 
-	for (i = 0; i < plan->nr_vms; i++)
+	w->watch = NULL;
+	for (i = 0; plan && i < plan->nr_vms; i++)
 		for (j = 0; j < plan->vm[i].nr_devs; j++)
 			if (watch_all(w->in, plan->vm[i].dev[j].bdf))
 				w->out.h.dropped++;	/* its writes will not be seen */
@@ -82,15 +84,18 @@ void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 	if (!w->in)
 		return;
 	say_what_is_missing(w);
-	/* Those of resume.bpf.c are sorted when they are drained. */
-	watch_devices(w, plan);
-	watcher_drain(w);
+	w->watch = plan;
+	/* What resume.bpf.c sends is sorted when it is drained, and guests wait. */
+	if (side == KH_OLD)
+		watcher_drain(w);
 }
 
 void watcher_drain(struct watcher *w)
 {
-	if (w->in)
-		events_drain(&w->out, w->in);
+	if (!w->in)
+		return;
+	watch_devices(w);
+	events_drain(&w->out, w->in);
 }
 
 static bool sees_runs(const struct watcher *w)

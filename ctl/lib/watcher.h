@@ -12,6 +12,7 @@
 /**
  * struct watcher - all zero: it does nothing
  * @in: NULL when there are no instruments
+ * @watch: whose devices' configuration writes are to be told from the next drain on, then NULL
  * @thread: drains while the kernel shuts down
  * @running: whether there is that thread
  * @end: tells it to stop
@@ -19,6 +20,7 @@
 struct watcher {
 	struct instr *in;
 	struct events_out out;
+	const struct kh_plan *watch;
 	pthread_t thread;
 	bool running;
 	atomic_bool end;
@@ -28,7 +30,8 @@ struct watcher {
  * watcher_start() - attach, and begin the section of @side
  * @boot: id of the running kernel's boot
  *
- * Configuration writes are told of the plan's devices and the bridges above them.
+ * Configuration writes are told of the plan's devices and the bridges above them. In the
+ * new kernel the section says what is attached only from the first drain on; @plan stays until then.
  * Nothing of it is fatal: what is missing stands in the section, and makes claims unknown.
  */
 void watcher_start(struct watcher *w, struct state *s, enum kh_side side,

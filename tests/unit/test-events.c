@@ -418,11 +418,19 @@ static void test_passed_on(void **ctx)
 	assert_int_equal(ev.type, KH_EV_IOMMU_PAGE_FREE);
 	assert_int_equal(ev.arg[2], KH_PAGE_BUDDY);
 
-	e.point = KH_NEW_KVM_RUN;
-	assert_true(bare_event(&in, &e, KH_NEW_HEAD, &ev));
+	e = (struct kh_new){ .point = KH_NEW_KVM_THREAD, .pid_tgid = 42ULL << 32 | 44,
+			     .arg = { high | 42, high | 1, high, high | 44, high } };
+	assert_true(bare_event(&in, &e, sizeof(e), &ev));
 	assert_int_equal(ev.type, KH_EV_KVM_RUN);
-	assert_int_equal(ev.arg[0], 0);
-	assert_false(bare_event(&in, &e, KH_NEW_HEAD - 1, &ev));
+	assert_int_equal(ev.pid, 42);
+	assert_int_equal(ev.arg[0], 1);
+	assert_false(bare_event(&in, &e, sizeof(e) - 1, &ev));
+	/* To end what it was in the midst of; in another thread than before. */
+	e.arg[4] = 1;
+	assert_false(bare_event(&in, &e, sizeof(e), &ev));
+	e.arg[4] = 0;
+	e.arg[2] = 43;
+	assert_false(bare_event(&in, &e, sizeof(e), &ev));
 	e.point = 99;
 	assert_false(bare_event(&in, &e, sizeof(e), &ev));
 }

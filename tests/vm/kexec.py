@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """KEXEC_FILE_IN_PLACE by itself: what it accepts, that it gives back what it took, and that a
 kernel which it does not understand is left to its boot stub. And struct pages in a host without guests: those of a
-guest's memory, which are shared in each GiB, and those that wait until the guests run."""
+guest's memory, which are shared in each GiB, and those that wait until the guests run, as do blocks of memory."""
 import os
 import re
 import sys
@@ -16,6 +16,7 @@ OURS = NO_DIGEST | IN_PLACE
 B = "/boot/bzImage-b"
 DEFERRED = "/sys/kernel/initcall_deferred"
 WAIT = " initcall_defer=page_alloc_init_deferred"
+WAIT_BLOCKS = " initcall_defer=memory_dev_init_deferred"
 ALIGNMENT = 0x230       # of the kernel, in the image's header
 # offset in the ELF header, what is written there
 ODD = [("class", 4, b"\x09"), ("place of the segments", 39, b"\x7f"), ("place of the sections", 47, b"\x7f"),
@@ -107,6 +108,32 @@ def waiting_struct_pages(tap, l1):
     tap.check("and huge pages give theirs back", given >= 20 * 6 * 4, given)
 
 
+def memory_blocks(l1):
+    """{block of memory: what sysfs says of it, the links of its node to it and back}"""
+    out = l1.check("cd /sys/devices/system/memory; for b in memory[0-9]*; do [ -d $b ] || continue; "
+                   "echo $b $(cat $b/state $b/online $b/valid_zones $b/phys_index) $(readlink $b/node*) "
+                   "$(readlink ../node/node*/$b) $(readlink -f /sys/bus/memory/devices/$b); done")
+    return dict(line.split(" ", 1) for line in out.splitlines())
+
+
+def waiting_blocks(tap, l1):
+    """Blocks of memory get their devices later, and then they are what they always were."""
+    jump(l1, load(l1, OURS))
+    always = memory_blocks(l1)
+    tap.check("each block has a device, and its node knows it", len(always) > 8 and all(
+        re.fullmatch(rf"online 1 \S+( \S+)* [0-9a-f]{{8}} \S+/node0 \S+/{b} /sys/devices/system/memory/{b}", what)
+        for b, what in always.items()), always)
+    jump(l1, load(l1, OURS, append=WAIT_BLOCKS))
+    early = memory_blocks(l1)
+    waiting = l1.check(f"cat {DEFERRED}").strip()
+    tap.check("while blocks wait they have none", waiting and not early, (waiting, early))
+    l1.check(f"echo 1 > {DEFERRED}")
+    late = memory_blocks(l1)
+    tap.check("when they are asked for, they are as always", late == always, (late, always))
+    went, why = memory_goes(l1)
+    tap.check("one goes offline, and comes back", went, why)
+
+
 def huge_pages_of_the_boot(tap, l1):
     """A host that asks for it has the struct pages of its huge pages given back from the boot on, whatever waits."""
     jump(l1, load(l1, OURS, append=WAIT + " hugetlb_free_vmemmap=on hugepages=20"))
@@ -193,7 +220,8 @@ def jumps(tap, l1):
 def main():
     tap = Tap()
     with lab(tap, "kexec", kernel="a", guests=()) as l1:
-        for part in (shared_struct_pages, flags, given_back, odd_images, jumps, waiting_struct_pages, huge_pages_of_the_boot):
+        for part in (shared_struct_pages, flags, given_back, odd_images, jumps, waiting_struct_pages, waiting_blocks,
+                     huge_pages_of_the_boot):
             tap.say(part.__name__)
             part(tap, l1)
         check_logs(tap, l1, ())
