@@ -234,8 +234,8 @@ bool bare_event(const struct instr *in, const void *data, size_t size, struct kh
 	case KH_NEW_KVM_THREAD:
 		ev->type = KH_EV_KVM_RUN;
 		ev->arg[0] = (uint32_t)e.arg[1];
-		/* Its first time, and not only to end what it was in the midst of. */
-		return !(uint32_t)e.arg[2] && !(uint8_t)e.arg[4];
+		/* Its first, even if it is to return at once: QEMU's is, and what comes next is no other thread's. */
+		return !(uint32_t)e.arg[2];
 	}
 	return false;
 }
