@@ -46,7 +46,7 @@ early_param("initcall_defer", initcall_defer_setup);
  * initcall_defer_asked - was an initcall named on the command line
  * @name: of the function
  *
- * For what has to know before initcall_defer_resolve(), after early parameters.
+ * For what has to know before its initcall is due, after early parameters.
  */
 bool __init initcall_defer_asked(const char *name)
 {
@@ -76,9 +76,15 @@ static int __init initcall_defer_match(void *data, unsigned long addr)
  */
 void __init initcall_defer_resolve(void)
 {
-	char *name;
+	const char *p, *end;
+	char name[KSYM_NAME_LEN];
 
-	while ((name = strsep(&defer_names, ","))) {
+	for (p = defer_names; p && *p; p = end + (*end == ',')) {
+		end = strchrnul(p, ',');
+		if (end - p >= sizeof(name))
+			continue;
+		memcpy(name, p, end - p);
+		name[end - p] = '\0';
 		if (*name && kallsyms_on_each_match_symbol(initcall_defer_match,
 							   name, NULL)) {
 			pr_notice("more than %d functions, the rest is not deferred\n",

@@ -66,7 +66,9 @@ static void ram_walk(const struct e820_entry *entry, const struct ram_look *look
 		if (!pte)
 			pte = lookup_address((unsigned long)__va(addr), &level);
 		size = page_level_size(level);
-		next = min((addr | (size - 1)) + 1, end);
+		/* To where the entry ends, which is a virtual address */
+		next = addr + size - ((unsigned long)__va(addr) & (size - 1));
+		next = min(next, end);
 		if (!pte || !pte_present(*pte))
 			continue;
 		map = get_dev_pagemap(PHYS_PFN(addr), map);
