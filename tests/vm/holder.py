@@ -186,12 +186,33 @@ def jumps(tap, l1, shown):
                   and word(now, COMMAND) & MASTER and not word(now, MSIX_CONTROL) & MSIX_ENABLE, f"{out} {now}")
 
 
+def registers(tap, l1):
+    """Of the IOMMU, as the file of its own and debugfs have them."""
+    def read(at, size, times=1):
+        return l1.run(f"dd if=/sys/class/iommu/dmar0/intel-iommu/registers bs={size} skip={at // size} count={times} 2>/run/why | "
+                      "od -An -v -tx1; cat /run/why")[1].split()
+
+    shown = l1.check("cat /sys/kernel/debug/iommu/intel/iommu_regset")
+    for name, at, size in (("GSTS", 0x1c, 4), ("RTADDR", 0x20, 8), ("FSTS", 0x34, 4), ("IRTA", 0xb8, 8)):
+        wanted = int(re.search(rf"^{name} .*(0x[0-9a-f]+)$", shown, re.M)[1], 16)
+        for width in {size, 4}:
+            found = int.from_bytes(bytes.fromhex("".join(read(at, width, size // width)[:size])), "little")
+            tap.check(f"register {name} by {width} bytes is that of debugfs", found == wanted and (wanted or name == "FSTS"),
+                      f"{found:#x} {wanted:#x}")
+    for what, at, size in (("3 bytes", 0, 3), ("2 bytes at offset 2", 2, 2)):
+        out = " ".join(read(at, size))
+        tap.check(f"{what} of them cannot be read", "Invalid argument" in out, out)
+    tap.check("there is nothing behind them", read(0x100, 4)[0] == "0+0", read(0x100, 4))
+    tap.check("nobody but root reads them", l1.check("stat -c %a /sys/class/iommu/dmar0/intel-iommu/registers").strip() == "400")
+
+
 def main():
     tap = Tap()
     with lab(tap, "holder", kernel="a", guests=(), machine=MACHINE) as l1:
         bind(l1, NEIGHBOUR)
         refusals(tap, l1)
         jumps(tap, l1, let_go(tap, l1))
+        registers(tap, l1)
         check_logs(tap, l1, ())
     tap.finish()
 
