@@ -48,8 +48,10 @@ uint64_t instr_began(const struct instr *in);
 int instr_watch(struct instr *in, const char *bdf);
 
 /**
- * instr_drain() - take what is in the ring, without a system call
+ * instr_drain() - take what is in the ring, without a system call but for the first time
  * @fn: is given each event, its time being TSC
+ *
+ * A ring that cannot be read is an error of the instruments: instr_error(), instr_probes().
  *
  * Return: TSC; all that happened before it was given to @fn now or earlier.
  */

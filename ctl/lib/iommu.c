@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,7 @@ unsigned int iommu_units(char *other, size_t size)
 {
 	struct dirent *de;
 	unsigned int n = 0;
+	uint64_t nr;
 	DIR *dir;
 
 	other[0] = '\0';
@@ -207,10 +209,12 @@ unsigned int iommu_units(char *other, size_t size)
 	if (!dir)
 		return 0;
 	while ((de = readdir(dir))) {
-		if (has_prefix(de->d_name, "dmar"))
-			n++;
-		else if (de->d_name[0] != '.')
+		if (has_prefix(de->d_name, "dmar") && !parse_u64(de->d_name + strlen("dmar"), &nr) && nr < UINT_MAX) {
+			if (nr >= n)
+				n = nr + 1;
+		} else if (de->d_name[0] != '.') {
 			copy_str(other, size, de->d_name);
+		}
 	}
 	closedir(dir);
 	return n;
@@ -238,6 +242,8 @@ int iommu_registers(unsigned int unit, struct kh_man_unit *r)
 {
 	char path[64];
 
+	if (access(path_fmt(path, sizeof(path), "/sys/class/iommu/dmar%u", unit), F_OK))
+		return -ENODEV;
 	path_fmt(path, sizeof(path), "/sys/class/iommu/dmar%u/intel-iommu/registers", unit);
 	return iommu_registers_in(path, r);
 }

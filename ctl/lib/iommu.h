@@ -35,14 +35,20 @@ struct page_source {
 int iommu_record(const struct page_source *src, uint64_t root, uint8_t bus, uint8_t devfn,
 		 struct kh_plan_map *map, struct kh_err *e);
 
-/** iommu_units() - DMA-remapping units of Intel; @other: some other IOMMU's name, or "" */
+/**
+ * iommu_units() - DMA-remapping units of Intel, up to the one with the highest number
+ * @other: some other IOMMU's name, or ""
+ *
+ * One that has no devices takes a number, but cannot be asked.
+ */
 unsigned int iommu_units(char *other, size_t size);
 
 /**
  * iommu_registers() - what a unit's hardware says of itself now (VT-d 11.4)
  *
- * By a file in sysfs that kernels with CONFIG_KRAM have. Return: 0; -ENOENT when
- * there is no such unit or file; -EIO when it is too short; or another -errno.
+ * By a file in sysfs that kernels with CONFIG_KRAM have. Return: 0; -ENODEV when
+ * there is no such unit; -ENOENT when there is no such file; -EIO when it is too short;
+ * or another -errno.
  */
 int iommu_registers(unsigned int unit, struct kh_man_unit *r);
 

@@ -138,10 +138,12 @@ static void check_mode(struct preflight *pf, unsigned int unit)
 		check_bad(pf, "iommu-mode", "", "legacy mode", "boot with intel_iommu=on,sm_off",
 			  "unit %u is in scalable mode (root-table address %#llx)", unit,
 			  (unsigned long long)r.rtaddr);
-	/* A kernel without KRAM, which has no such file, is refused for that. */
-	else if (rc && pf->have_kram)
-		check_bad(pf, "iommu-mode", "", "legacy mode", "run khctl as root, on a kernel of this series",
-			  "the registers of unit %u cannot be read: %s", unit, strerror(-rc));
+	/* A kernel without KRAM, which has no such file, is refused for that; a unit without devices has no mode. */
+	else if (rc && rc != -ENODEV && pf->have_kram)
+		check_bad(pf, "iommu-mode", "", "legacy mode",
+			  rc == -ENOENT ? "boot a kernel that shows them (kernel patch \"Show the registers of a unit\")" :
+			  "run khctl as root",
+			  "/sys/class/iommu/dmar%u/intel-iommu/registers cannot be read: %s", unit, strerror(-rc));
 }
 
 static void check_iommu(struct preflight *pf)

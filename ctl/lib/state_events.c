@@ -107,12 +107,13 @@ void events_drain(struct events_out *out, struct instr *in)
 
 	if (!out->s)
 		return;
+	/* First: what a ring that cannot be read makes of the programs is told as well. */
+	out->h.drained_tsc = instr_drain(in, events_put, out);
 	out->h.nr_probes = instr_probes(in, &probe);
 	memcpy(out->h.probe, probe, sizeof(out->h.probe));
 	copy_str(out->h.error, sizeof(out->h.error), instr_error(in));
 	out->h.began_tsc = instr_began(in);
 	out->h.attached_tsc = instr_attached(in);
-	out->h.drained_tsc = instr_drain(in, events_put, out);
 	out->h.lost = instr_lost(in) + out->missed;
 	events_sync(out);
 }

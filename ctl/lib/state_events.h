@@ -45,7 +45,7 @@ void events_sync(struct events_out *out);
 /**
  * events_drain() - take what @in has, and make it count
  *
- * Plain stores into the area, no system call.
+ * Plain stores into the area, no system call but for the first time.
  */
 void events_drain(struct events_out *out, struct instr *in);
 

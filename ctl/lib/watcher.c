@@ -90,12 +90,23 @@ void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 		watcher_drain(w);
 }
 
-void watcher_drain(struct watcher *w)
+/* @take: events_drain() or events_finish(). What goes wrong with the ring only now is told now. */
+static void drain(struct watcher *w, void (*take)(struct events_out *out, struct instr *in))
 {
+	bool good;
+
 	if (!w->in)
 		return;
+	good = !instr_error(w->in)[0];
 	watch_devices(w);
-	events_drain(&w->out, w->in);
+	take(&w->out, w->in);
+	if (good && instr_error(w->in)[0])
+		say_what_is_missing(w);
+}
+
+void watcher_drain(struct watcher *w)
+{
+	drain(w, events_drain);
 }
 
 static bool sees_runs(const struct watcher *w)
@@ -123,7 +134,7 @@ uint64_t watcher_wait_run(struct watcher *w, pid_t pid, uint64_t until)
 	for (;;) {
 		watcher_drain(w);
 		tsc = events_first(&w->out, KH_EV_KVM_RUN, pid);
-		if (tsc || tsc_now() > until)
+		if (tsc || tsc_now() > until || !sees_runs(w))
 			return tsc;
 		nanosleep(&pause, NULL);
 	}
@@ -131,8 +142,7 @@ uint64_t watcher_wait_run(struct watcher *w, pid_t pid, uint64_t until)
 
 void watcher_finish(struct watcher *w)
 {
-	if (w->in)
-		events_finish(&w->out, w->in);
+	drain(w, events_finish);
 }
 
 static void *drain_on(void *ctx)

@@ -7,6 +7,7 @@
 #include "lib/pci.h"
 #include "lib/util.h"
 #include "lib/state_events.h"
+#include "lib/watcher.h"
 
 #define BDF KH_BDF(0, 1, 0)
 #define STOP 1000
@@ -433,6 +434,39 @@ static void test_passed_on(void **ctx)
 	assert_false(bare_event(&in, &e, sizeof(e), &ev));
 }
 
+/*
+ * A resume whose only look at its programs is the last one: devices to be watched are looked up all the
+ * same (there is none of this name), and a ring that cannot be read takes the programs with it.
+ */
+static void test_only_the_end(void **ctx)
+{
+	struct watcher w = { 0 };
+	const struct kh_event *ev;
+	struct kh_events h;
+
+	(void)ctx;
+	strcpy(plan->vm[0].dev[0].bdf, "ffff:ff:1f.7");
+	assert_int_equal(events_begin(&w.out, &state, KH_NEW, run_id, "new-boot"), 0);
+	w.in = calloc(1, sizeof(*w.in));
+	assert_non_null(w.in);
+	memset(w.in->prog_fd, -1, sizeof(w.in->prog_fd));
+	w.in->loaded = true;
+	w.in->ring_fd = -1;
+	w.in->nr_probes = 1;
+	strcpy(w.in->probe[0].name, "kvm_vcpu_thread");
+	w.in->probe[0].state = KH_PROBE_ATTACHED;
+	w.watch = plan;
+	watcher_finish(&w);
+	assert_null(w.watch);
+	watcher_stop(&w);
+	assert_int_equal(events_get(&state, KH_NEW, &h, &ev, NULL), 0);
+	assert_int_equal(h.dropped, 1);
+	assert_int_equal(h.nr_probes, 1);
+	assert_int_equal(h.probe[0].state, KH_PROBE_REFUSED);
+	assert_string_not_equal(h.error, "");
+	assert_int_equal(h.drained_tsc, 0);
+}
+
 static void test_addresses(void **ctx)
 {
 	static const char * const bad[] = { "", "1:2", "0000:01:00", "0000:01:00.8", "0000:01:20.0", "0000:100:00.0",
@@ -466,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test(test_passed_on),
+		cmocka_unit_test_setup_teardown(test_only_the_end, setup, teardown),
 		cmocka_unit_test(test_addresses),
 	};
 

@@ -126,6 +126,9 @@ def check_saved(tap, l1):
             (new, "new kernel", {"kvm-run"})):
         types = {e["type"] for e in where}
         tap.check(f"{what}: {' '.join(sorted(wanted))}", wanted <= types, sorted(types))
+    # of one guest with one vCPU
+    runs = [e["args"] for e in new if e["type"] == "kvm-run"]
+    tap.check("each vCPU's first run came once", runs == [{"vcpu": 0}], runs)
     data = khctl(l1, "status")[1]
     programs = [p for side in data["instruments"] for p in side["programs"] if p["state"] != "unused"]
     tap.check("khctl status: every program was attached", programs and all(p["state"] == "attached" for p in programs), data)
