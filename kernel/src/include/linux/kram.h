@@ -51,6 +51,7 @@ struct kram_area {
 	struct kram_map_entry *map;
 	unsigned long *unclaimed;	/* one bit per pool page; adoption only */
 	u32 next;			/* where the next search begins */
+	u32 high;			/* behind all entries ever used */
 	u32 used;			/* pool pages */
 };
 

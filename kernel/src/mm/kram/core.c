@@ -105,7 +105,7 @@ static u32 kram_header_crc(const struct kram_area_header *hdr)
 static u32 kram_map_crc(const struct kram_area *a)
 {
 	return crc32_le(~0, (u8 *)a->map,
-			a->hdr->pool_pages * sizeof(*a->map)) ^ ~0;
+			a->hdr->map_used * sizeof(*a->map)) ^ ~0;
 }
 
 static u32 kram_handover_crc(struct kram_handover *h)
@@ -175,6 +175,7 @@ static void __init kram_format_area(struct kram_area *a, unsigned int nr,
 	a->unclaimed = NULL;
 	a->used = 0;
 	a->next = 0;
+	a->high = 0;
 }
 
 static void __init kram_init_handover(u64 generation)
@@ -225,9 +226,10 @@ static const char *__init kram_check_area(struct kram_area *a, unsigned int nr)
 		return "area does not fit its reservation";
 	if (hdr->generation != kram_areas[0].hdr->generation)
 		return "areas of different generations";
-	if (hdr->map_crc != kram_map_crc(a))
+	if (hdr->map_used > hdr->pool_pages || hdr->map_crc != kram_map_crc(a))
 		return "allocation map damaged (checksum)";
-	for (i = 0; i < hdr->pool_pages; i++)
+	/* One behind these that does not look free is never handed out. */
+	for (i = 0; i < hdr->map_used; i++)
 		if (!kram_entry_good(a, i))
 			return "allocation map damaged (entry)";
 	return NULL;
@@ -288,7 +290,8 @@ static int __init kram_adopt(void)
 					      sizeof(long), sizeof(long));
 		if (!a->unclaimed)
 			return -ENOMEM;
-		for (i = 0; i < a->hdr->pool_pages; i++) {
+		a->high = a->hdr->map_used;
+		for (i = 0; i < a->high; i++) {
 			if (a->map[i].owner == KRAM_OWNER_FREE)
 				continue;
 			__set_bit(i, a->unclaimed);
@@ -433,6 +436,7 @@ void kram_seal(void)
 	for (n = 0; n < kram_nr_areas; n++) {
 		struct kram_area *a = &kram_areas[n];
 
+		a->hdr->map_used = a->high;
 		a->hdr->map_crc = kram_map_crc(a);
 		a->hdr->sealed_tsc = get_cycles();
 		a->hdr->state = KRAM_STATE_SEALED;
@@ -573,6 +577,7 @@ void *kram_alloc_pages(enum kram_owner owner, unsigned int order)
 		for (k = 1; k < 1U << order; k++)
 			kram_set_entry(a, i + k, owner, KRAM_ORDER_INSIDE);
 		a->next = i + (1U << order);
+		a->high = max(a->high, a->next);
 		a->used += 1U << order;
 		kram_counts[owner] += 1U << order;
 		addr = kram_page_address(a, i);

@@ -18,7 +18,7 @@
 #endif
 
 /* Raised with every change to a structure below; kernels of different versions do not adopt. */
-#define KRAM_ABI_VERSION	1
+#define KRAM_ABI_VERSION	2
 
 #define KRAM_PAGE_SIZE		4096
 #define KRAM_MAX_AREAS		8	/* memmap=<size>:<start> given at most so often */
@@ -93,7 +93,8 @@ enum kram_area_state {
  * @fixed_pages: how many; they belong to their index and are not in the map
  * @pool_offset: of the first page of the pool, bytes from @start
  * @pool_pages: entries of the map
- * @map_crc: of the whole map, valid while sealed
+ * @map_crc: of the first @map_used entries of the map, valid while sealed
+ * @map_used: entries of the map behind which none is in use, valid while sealed
  * @sealed_tsc: time stamp counter when the area was sealed
  * @release: utsname release of the kernel that wrote this header
  * @header_crc: of this structure, valid while sealed
@@ -114,7 +115,7 @@ struct kram_area_header {
 	__u32	pool_offset;
 	__u32	pool_pages;
 	__u32	map_crc;
-	__u32	reserved;
+	__u32	map_used;
 	__u64	sealed_tsc;
 	char	release[64];
 	__u32	reserved2[25];
