@@ -241,9 +241,10 @@ int iommu_registers_in(const char *path, struct kh_man_unit *r)
 int iommu_registers(unsigned int unit, struct kh_man_unit *r)
 {
 	char path[64];
+	int rc;
 
-	if (access(path_fmt(path, sizeof(path), "/sys/class/iommu/dmar%u", unit), F_OK))
-		return -ENODEV;
 	path_fmt(path, sizeof(path), "/sys/class/iommu/dmar%u/intel-iommu/registers", unit);
-	return iommu_registers_in(path, r);
+	rc = iommu_registers_in(path, r);
+	path_fmt(path, sizeof(path), "/sys/class/iommu/dmar%u", unit);
+	return rc == -ENOENT && access(path, F_OK) ? -ENODEV : rc;
 }
