@@ -17,7 +17,7 @@
 #define PTE_RIGHTS	0x3ULL
 #define PTE_LARGE	0x80ULL
 #define PTE_CHANGING	0x300ULL	/* accessed, dirty */
-#define GROUP		8		/* entries that are looked at together */
+#define GROUP		8		/* entries that are looked at together: 64 groups */
 
 /* VT-d 11.4.4.2, 11.4.5, 11.4.7.1, 11.4.8.13 */
 #define DMAR_GSTS	0x1c
@@ -79,18 +79,25 @@ static void seen(struct walk *w, uint64_t pa, const void *data, enum kram_owner 
 		w->src->seen(w->src->seen_ctx, pa, data, kind);
 }
 
-/* Without what the hardware changes by itself, and nothing of entries that map nothing. */
-static void strip(uint64_t *e)
+/*
+ * Without what the hardware changes by itself, and nothing of entries that map nothing.
+ * Return: a bit for each group in which there may be some that do.
+ */
+static uint64_t strip(uint64_t *e)
 {
+	uint64_t any, groups = 0;
 	unsigned int i, j;
-	uint64_t any;
 
 	for (i = 0; i < TABLE_ENTRIES; i += GROUP) {
 		for (any = 0, j = i; j < i + GROUP; j++)
 			any |= e[j];
-		for (j = i; any && j < i + GROUP; j++)
+		if (!any)
+			continue;
+		groups |= 1ULL << i / GROUP;
+		for (j = i; j < i + GROUP; j++)
 			e[j] = e[j] & PTE_RIGHTS ? e[j] & ~PTE_CHANGING : 0;
 	}
+	return groups;
 }
 
 /* Entries from @i on of which each maps what follows in memory. Return: 1 at least. */
@@ -105,7 +112,7 @@ static unsigned int in_a_row(const uint64_t *e, unsigned int i, uint64_t size)
 
 static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64_t base)
 {
-	uint64_t e[TABLE_ENTRIES], iova, size = 1ULL << (12 + 9 * (level - 1));
+	uint64_t e[TABLE_ENTRIES], iova, groups, size = 1ULL << (12 + 9 * (level - 1));
 	unsigned int i, n;
 	int rc;
 
@@ -114,11 +121,15 @@ static int walk_table(struct walk *w, uint64_t table, unsigned int level, uint64
 	rc = get_page(w, table, e, "page table");
 	if (rc)
 		return rc;
-	strip(e);
+	groups = strip(e);
 	seen(w, table, e, KRAM_OWNER_IOMMU_PGTABLE);
 	XXH3_64bits_update(w->tables, &table, sizeof(table));
 	XXH3_64bits_update(w->tables, e, sizeof(e));
 	for (i = 0; i < TABLE_ENTRIES; i++) {
+		if (!(groups >> i / GROUP & 1)) {
+			i |= GROUP - 1;
+			continue;
+		}
 		if (!e[i])
 			continue;
 		iova = base + i * size;

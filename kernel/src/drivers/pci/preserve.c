@@ -29,6 +29,8 @@ bool pci_preserve_leaky;
 DEFINE_MUTEX(pci_preserve_lock);
 
 static struct pci_preserve_slot slots[KRAM_MAX_DEVICES];
+/* Behind all that were ever in use: each write to configuration space looks */
+static unsigned int slots_high;
 
 static u32 to_sbdf(int segment, u8 bus, u8 devfn)
 {
@@ -38,8 +40,8 @@ static u32 to_sbdf(int segment, u8 bus, u8 devfn)
 /* The slot after @slot that is in use; NULL begins and ends. */
 struct pci_preserve_slot *pci_preserve_next(struct pci_preserve_slot *slot)
 {
-	for (slot = slot ? slot + 1 : slots; slot < slots + ARRAY_SIZE(slots);
-	     slot++)
+	for (slot = slot ? slot + 1 : slots;
+	     slot < slots + READ_ONCE(slots_high); slot++)
 		if (test_bit(PCI_PRESERVE_SET, &slot->flags))
 			return slot;
 	return NULL;
@@ -79,6 +81,8 @@ struct pci_preserve_slot *pci_preserve_slot_get(const struct kram_device *rec)
 		slot->rec = *rec;
 		WRITE_ONCE(slot->sbdf, to_sbdf(rec->segment, rec->bus,
 					       rec->devfn));
+		WRITE_ONCE(slots_high, max_t(unsigned int, slots_high,
+					     slot - slots + 1));
 		/* A reader that sees SET sees all of the above. */
 		smp_wmb();
 		set_bit(PCI_PRESERVE_SET, &slot->flags);
