@@ -26,7 +26,7 @@ class Image:
 
     def find_kram(self):
         """Offset of the KRAM entry in kernel_info."""
-        position = self.data.find(struct.pack("<III", KRAM_MAGIC, 12, 1))
+        position = self.data.find(struct.pack("<II", KRAM_MAGIC, 12))
         if position < 0:
             raise RuntimeError("the image says nothing about KRAM")
         return position
