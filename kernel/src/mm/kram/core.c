@@ -573,6 +573,9 @@ void *kram_alloc_pages(enum kram_owner owner, unsigned int order)
 		i = kram_search(a, order);
 		if (i < 0)
 			continue;
+		/* Nobody has looked at what is passed over. */
+		for (; a->high < i; a->high++)
+			kram_set_entry(a, a->high, KRAM_OWNER_FREE, 0);
 		kram_set_entry(a, i, owner, order);
 		for (k = 1; k < 1U << order; k++)
 			kram_set_entry(a, i + k, owner, KRAM_ORDER_INSIDE);
@@ -609,7 +612,8 @@ static struct kram_area *kram_find(phys_addr_t addr, u32 *index)
 		if (addr < pool)
 			return NULL;
 		*index = (addr - pool) >> PAGE_SHIFT;
-		return a;
+		/* What was never in use is nobody's, whatever its entry says. */
+		return *index < a->high ? a : NULL;
 	}
 	return NULL;
 }
