@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What watches while guests stand and wait for the new kernel. Each of its instructions is verified
- * meanwhile, 3 us of the guests' time, and each program takes 80 us more: one program, on raw tracepoints whose
+ * meanwhile, 3 us of the guests' time, and each program takes more than that: one program, on raw tracepoints whose
  * arguments are numbers, which passes on what it is given (struct kh_new). khctl makes events of it when the
  * guests run. Nothing is relocated, khctl does not read the kernel's BTF, no function is patched. The
  * context is no struct, for its name would be looked up in the kernel's BTF.

@@ -113,10 +113,10 @@ struct instr *instr_start(enum instr_use use, bool pin)
 		rc = full_load(in, use);
 		if (!rc)
 			rc = map_counts(in);
+		/* Where guests stand, who reads the ring opens it: later. */
+		if (!rc)
+			rc = open_ring(in);
 	}
-	/* Where guests stand, the ring is opened by who reads it: later. */
-	if (!rc && use != INSTR_NEW)
-		rc = open_ring(in);
 	if (rc) {
 		say_why(in, rc);
 		return in;
