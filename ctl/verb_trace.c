@@ -9,8 +9,8 @@
 #include "lib/intr.h"
 #include "lib/out.h"
 #include "lib/report_instr.h"
-#include "lib/state_events.h"
 #include "lib/symbol.h"
+#include "lib/timeline.h"
 #include "lib/tsc.h"
 #include "lib/util.h"
 #include "verbs.h"
@@ -132,56 +132,97 @@ static int live(struct trace *t)
 	return out_done(t->lost ? EXIT_FAILED : EXIT_DONE);
 }
 
-static int by_time(const void *a, const void *b)
-{
-	const struct kh_event *x = a, *y = b;
-
-	return x->tsc < y->tsc ? -1 : x->tsc > y->tsc;
-}
-
-/* CPUs write side by side: what arrived is nearly, not wholly, in order. */
-static int show_side(struct trace *t, const struct state *s, enum kh_side side)
+/* Return: 0; -ENOENT when there is nothing, -ESTALE when it is of another upgrade than @run_id; -errno. It is told. */
+static int add_programs(struct timeline *line, const struct state *s, enum kh_side side,
+			uint8_t *run_id)
 {
 	const struct kh_event *ev;
 	struct kh_err e = { 0 };
-	struct kh_event *copy;
 	struct kh_events h;
-	unsigned int i;
+	int rc;
 
-	if (events_get(s, side, &h, &ev, &e)) {
+	rc = events_get(s, side, &h, &ev, &e);
+	if (rc) {
 		talk("trace: %s", e.msg);
-		return e.rc;
+		return rc;
 	}
-	copy = calloc(h.nr_events + 1, sizeof(*copy));
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, ev, h.nr_events * sizeof(*copy));
-	qsort(copy, h.nr_events, sizeof(*copy), by_time);
-	t->kernel = side_name(side);
-	for (i = 0; i < h.nr_events; i++)
-		show(t, &copy[i]);
-	free(copy);
-	t->lost += h.lost + h.dropped;
-	if (h.lost + h.dropped)
-		show_own(t, KH_EV_GAP, h.lost + h.dropped, 0);
+	/* An upgrade begins with the old kernel. */
+	if (side == KH_OLD)
+		memcpy(run_id, h.run_id, sizeof(h.run_id));
+	if (memcmp(run_id, h.run_id, sizeof(h.run_id))) {
+		talk("trace: what is there of the %s kernel is of another upgrade", side_name(side));
+		return -ESTALE;
+	}
 	if (h.error[0])
-		talk("trace: %s kernel: %s", t->kernel, h.error);
+		talk("trace: %s kernel: %s", side_name(side), h.error);
 	name_the_missing(h.probe, h.nr_probes);
-	return 0;
+	return timeline_programs(line, side, &h, ev);
+}
+
+/* The same. The recorder goes with its kernel, the state area stays. */
+static int add_recorder(struct timeline *line, const uint8_t *run_id)
+{
+	struct kh_err e = { 0 };
+	struct recorder r;
+	void *bytes = NULL;
+	struct kram k;
+	int rc;
+
+	rc = kram_read(&k, &e);
+	if (!rc && !recorder_there())
+		rc = err_set(&e, -ENOENT, "the running kernel has no recorder");
+	if (!rc) {
+		bytes = malloc(RECORDER_BYTES);
+		rc = bytes ? recorder_bytes(&k, bytes) : -ENOMEM;
+		if (rc)
+			err_set(&e, rc, "cannot read the recorder: %s", strerror(-rc));
+	}
+	if (!rc)
+		rc = recorder_read(&r, bytes, RECORDER_BYTES, &e);
+	if (!rc && memcmp(run_id, r.h->run_id, sizeof(r.h->run_id)))
+		rc = err_set(&e, -ESTALE, "the recorder is of another upgrade");
+	if (rc)
+		talk("trace: %s", e.msg);
+	else
+		rc = timeline_recorder(line, &r);
+	free(bytes);
+	kram_close(&k);
+	return rc;
+}
+
+static bool is_there(int rc)
+{
+	return rc != -ENOENT && rc != -ESTALE;
 }
 
 static int saved(struct trace *t)
 {
+	struct timeline line = { 0 };
+	uint8_t run_id[16];
 	struct kh_err e = { 0 };
 	struct state s;
-	int rc;
+	unsigned int i;
+	int rc, more;
 
 	if (state_open(&s, t->o->state, false, &e))
 		return fail(t->o, e.msg);
-	rc = show_side(t, &s, KH_OLD);
-	if (!rc || rc == -ENOENT)
-		rc = show_side(t, &s, KH_NEW);
+	rc = add_programs(&line, &s, KH_OLD, run_id);
+	if (!rc) {
+		/* An upgrade that went no further than this kernel has no more. */
+		more = add_programs(&line, &s, KH_NEW, run_id);
+		rc = is_there(more) ? more : 0;
+		more = add_recorder(&line, run_id);
+		if (!rc && is_there(more))
+			rc = more;
+	}
 	state_close(&s);
+	timeline_sort(&line);
+	for (i = 0; i < line.n; i++) {
+		t->kernel = side_name(line.event[i].side);
+		show(t, &line.event[i].ev);
+	}
+	t->lost = line.lost;
+	timeline_free(&line);
 	return out_done(rc || t->lost ? EXIT_FAILED : EXIT_DONE);
 }
 

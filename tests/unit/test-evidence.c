@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include "unit.h"
 #include "sample.h"
+#include "lib/timeline.h"
+#include "lib/util.h"
 
 static struct evidence ev;
 static struct claims *c;
@@ -361,6 +363,91 @@ static void bundles(void **ctx)
 	evidence_free(&got);
 }
 
+/* Programs of both kernels and the recorder in one order, with gaps in their places. */
+static void timeline_in_order(void **ctx)
+{
+	static const struct { uint16_t type, source; enum kh_side side; } want[] = {
+		{ KH_EV_KEXEC_BEGIN, KH_SRC_BPF, KH_OLD },
+		{ KH_EV_KEXEC_BEGIN, KH_SRC_RECORDER, KH_OLD },
+		{ KH_EV_DEV_SHUTDOWN, KH_SRC_BPF, KH_OLD },
+		{ KH_EV_MACHINE_SHUTDOWN, KH_SRC_RECORDER, KH_OLD },
+		{ KH_EV_GAP, KH_SRC_KHCTL, KH_OLD },
+		{ KH_EV_IOMMU_SHUTDOWN, KH_SRC_RECORDER, KH_OLD },
+		{ KH_EV_RAM_LOOK, KH_SRC_RECORDER, KH_OLD },
+		{ KH_EV_KRAM_SEAL, KH_SRC_RECORDER, KH_OLD },
+		{ KH_EV_MACHINE_KEXEC, KH_SRC_RECORDER, KH_OLD },
+		{ KH_EV_KRAM_ADOPT, KH_SRC_RECORDER, KH_NEW },
+		{ KH_EV_RAM_LOOK, KH_SRC_RECORDER, KH_NEW },
+		{ KH_EV_KVM_RUN, KH_SRC_BPF, KH_NEW },
+	};
+	/* In the order of their arrival, which is not that of their times. */
+	static const struct kh_event old[] = {
+		{ .tsc = STOP + 15, .type = KH_EV_DEV_SHUTDOWN, .source = KH_SRC_BPF },
+		{ .tsc = STOP + 10, .type = KH_EV_KEXEC_BEGIN, .source = KH_SRC_BPF },
+	}, new = { .tsc = STOP + 150, .type = KH_EV_KVM_RUN, .source = KH_SRC_BPF };
+	const struct kh_events head_old = { .nr_events = 2, .lost = 2, .dropped = 1, .drained_tsc = STOP + 25 };
+	const struct kh_events head_new = { .nr_events = 1 };
+	struct timeline t = { 0 };
+	unsigned int i;
+
+	(void)ctx;
+	assert_int_equal(evidence_index(&ev, NULL), 0);
+	assert_int_equal(timeline_programs(&t, KH_OLD, &head_old, old), 0);
+	assert_int_equal(timeline_programs(&t, KH_NEW, &head_new, &new), 0);
+	assert_int_equal(timeline_recorder(&t, &ev.rec), 0);
+	timeline_sort(&t);
+	assert_int_equal(t.n, ARRAY_SIZE(want));
+	for (i = 0; i < t.n; i++) {
+		assert_int_equal(t.event[i].ev.type, want[i].type);
+		assert_int_equal(t.event[i].ev.source, want[i].source);
+		assert_int_equal(t.event[i].side, want[i].side);
+	}
+	assert_int_equal(t.event[4].ev.arg[0], 3);
+	assert_int_equal(t.lost, 3);
+	timeline_free(&t);
+}
+
+/* A recorder that is full, one with a broken event, one that no second kernel went on with. */
+static void timeline_of_recorders(void **ctx)
+{
+	const struct kh_plan *p = ev.blob[KH_SEC_PLAN].data;
+	struct kram_recorder *r = sample_recorder(p, NULL, NULL);
+	struct timeline t = { 0 };
+	struct recorder rec;
+	uint32_t n = r->nr;
+
+	(void)ctx;
+	while (r->nr < KRAM_RECORDER_EVENTS + 7)
+		sample_event(r, RUN, KH_EV_MARK, KH_NO_BDF, 0, 0, 0, 0);
+	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
+	assert_int_equal(timeline_recorder(&t, &rec), 0);
+	assert_int_equal(t.n, KRAM_RECORDER_EVENTS + 1);
+	assert_int_equal(t.event[t.n - 1].ev.type, KH_EV_GAP);
+	assert_int_equal(t.event[t.n - 1].side, KH_NEW);
+	assert_int_equal(t.lost, 7);
+	timeline_free(&t);
+
+	r->nr = n;
+	((uint32_t *)(r + 1))[2] ^= 1;
+	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
+	assert_int_equal(timeline_recorder(&t, &rec), 0);
+	assert_int_equal(t.n, 3);
+	assert_int_equal(t.event[2].ev.type, KH_EV_GAP);
+	assert_int_equal(t.event[2].ev.tsc, STOP + 20);
+	assert_int_equal(t.lost, n - 2);
+	timeline_free(&t);
+
+	((uint32_t *)(r + 1))[2] ^= 1;
+	r->adopted_tsc = r->adopted_nr = 0;
+	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
+	assert_int_equal(timeline_recorder(&t, &rec), 0);
+	assert_int_equal(t.n, n);
+	assert_int_equal(t.event[n - 1].side, KH_OLD);
+	assert_int_equal(t.lost, 0);
+	timeline_free(&t);
+	free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +461,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(programs, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(bundles, setup, teardown),
+		cmocka_unit_test_setup_teardown(timeline_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(timeline_of_recorders, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
