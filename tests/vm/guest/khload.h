@@ -77,10 +77,10 @@ struct disk_state {
 
 struct spin_state {
 	counter readings;
-	counter tsc_per_s, card_per_s;	/* by CLOCK_MONOTONIC_RAW, before the first pause */
+	counter tsc_per_s, card_per_s;	/* by the kernel's clock, before the first pause */
 	counter tsc_max;	/* longest step between two readings, in each clock's own units */
 	counter card_max;
-	counter lost_max_ns;	/* by how much a step of the card's was longer than the TSC's, at least */
+	counter lost_max_ns;	/* by how much a step of the card's was longer than the kernel's, at least */
 	counter lost_most_ns;	/* the same step, at most */
 	counter related;	/* tsc_per_s and card_per_s are known */
 	counter wanted;		/* asked to begin */

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A process that never sleeps and looks at two clocks, one reading after the other: the guest's
- * own TSC, and the clock in the network card (its driver shows it as /dev/ptpN). When the
- * whole guest stands still and its TSC with it, only the card's clock goes on, because nothing but
- * the card drives it. The longest step of each is reported, and by how much one of the card's was
- * longer than the TSC's. It begins when it is asked to, or
- * when all is ready, so that the rest of the load is laid down quickly.
+ * own, and the one in the network card (its driver shows it as /dev/ptpN). When the whole guest
+ * stands still and its own clocks with it, only the card's goes on, because nothing but the card
+ * drives it. The longest step of each is reported, and by how much one of the card's was longer
+ * than the guest's own. It begins when it is asked to, or when all is ready, so that the rest of
+ * the load is laid down quickly.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ptp_clock.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,24 +28,31 @@
 /* How soon it begins when asked for. */
 #define IDLE_NS		(20 * 1000 * 1000)
 
-/* The kernel's way to name the clock behind an open /dev/ptpN. */
-static int clock_of(int fd)
-{
-	return (int)(~(unsigned int)fd << 3 | 3);
-}
-
-/* The card's clock, and the TSC before and after it was read: a pause may come in between. */
+/* One reading: the TSC, and in ns the card's clock and CLOCK_REALTIME before and after it was read. */
 struct reading {
-	uint64_t tsc, card, after;
+	uint64_t tsc, before, card, after;
 };
 
-static struct reading read_clocks(int card)
+static uint64_t ptp_ns(const struct ptp_clock_time *t)
 {
-	struct reading r;
+	return t->sec * NSEC_PER_SEC + t->nsec;
+}
 
-	r.tsc = __rdtsc();
-	r.card = card ? now_ns(card) : 0;
-	r.after = __rdtsc();
+/*
+ * The driver reads the card between two looks at the kernel's clock and lets no interrupt come in
+ * between: a process cannot, and what has its CPU in the middle of a reading nobody could tell from
+ * a pause. @fd: of the card, 0: there is none.
+ */
+static struct reading read_clocks(int fd)
+{
+	struct ptp_sys_offset_extended both = { .n_samples = 1 };
+	struct reading r = { .tsc = __rdtsc() };
+
+	if (fd && !ioctl(fd, PTP_SYS_OFFSET_EXTENDED, &both)) {
+		r.before = ptp_ns(&both.ts[0][0]);
+		r.card = ptp_ns(&both.ts[0][1]);
+		r.after = ptp_ns(&both.ts[0][2]);
+	}
 	return r;
 }
 
@@ -53,23 +62,24 @@ double spin_ns(uint64_t steps, uint64_t per_s)
 }
 
 /* How fast TSC and card go by the kernel's own clock, told before the first pause. */
-static void relate(int card)
+static void relate(int fd)
 {
-	struct reading from = read_clocks(card), to;
+	struct reading from = read_clocks(fd), to;
 	uint64_t begin = now_ns(CLOCK_MONOTONIC_RAW), end;
 
 	do {
 		end = now_ns(CLOCK_MONOTONIC_RAW);
 	} while (end - begin < RATE_NS);
-	to = read_clocks(card);
+	to = read_clocks(fd);
 	shared->spin.tsc_per_s = (to.tsc - from.tsc) * (double)NSEC_PER_SEC / (end - begin);
-	shared->spin.card_per_s = (to.card - from.card) * (double)NSEC_PER_SEC / (end - begin);
+	if (fd)
+		shared->spin.card_per_s = (to.card - from.card) * (double)NSEC_PER_SEC / (to.before - from.before);
 }
 
 /*
  * Another process may come in between, then both clocks go on. Only what the card's step is longer
- * than the TSC's can have been did the guest not live through, and at most what it is longer than
- * the TSC's must have been: the bounds of the longest step.
+ * than the guest's can have been did the guest not live through, and at most what it is longer than
+ * the guest's must have been: the bounds of the longest step.
  */
 static void look(const struct reading *last, const struct reading *now)
 {
@@ -82,35 +92,34 @@ static void look(const struct reading *last, const struct reading *now)
 	if (!s->card_per_s)
 		return;
 	card = spin_ns(now->card - last->card, s->card_per_s);
-	longest = spin_ns(now->after - last->tsc, s->tsc_per_s);
+	longest = now->after - last->before;
 	if (card <= longest + s->lost_max_ns)
 		return;
-	s->lost_most_ns = card - spin_ns(now->tsc - last->after, s->tsc_per_s);
+	s->lost_most_ns = card - (now->before - last->after);
 	s->lost_max_ns = card - longest;
 }
 
 void spin_worker(const struct options *opt)
 {
 	struct reading last, now;
-	int card = 0, fd;
+	int fd = 0;
 
 	if (strcmp(opt->spin, "-")) {
 		fd = open(opt->spin, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || !now_ns(clock_of(fd))) {
+		if (fd < 0 || !read_clocks(fd).card) {
 			fprintf(stderr, "khload: %s: %s\n", opt->spin, strerror(errno));
 			return;
 		}
-		card = clock_of(fd);
 	}
 	setpriority(PRIO_PROCESS, 0, SPIN_NICE);
-	relate(card);
+	relate(fd);
 	shared->spin.related = 1;
 	/* nobody can ask a guest without a network */
 	while (!shared->spin.wanted && (opt->query_port || !shared->ready_ns))
 		sleep_ns(IDLE_NS);
-	last = read_clocks(card);
+	last = read_clocks(fd);
 	for (;;) {
-		now = read_clocks(card);
+		now = read_clocks(fd);
 		look(&last, &now);
 		last = now;
 	}
