@@ -43,7 +43,8 @@ def lab(tap, name, folder=None, **options):
             entered = True
             yield it
     except Exception as error:  # noqa: BLE001: whatever it is, it is one failed check
-        tap.check(f"{name}: ran to its end", False, f"{error}\n{traceback.format_exc()}")
+        why = (str(error).splitlines() or [repr(error)])[0]
+        tap.check(f"{name}: ran to its end ({why})", False, f"{error}\n{traceback.format_exc()}")
         if not entered:
             tap.finish()
     if tap.failed == failed and not os.environ.get("KEEP"):
