@@ -31,8 +31,9 @@ static void show(void *ctx, const struct kh_event *ev)
 	char line[400];
 
 	if (!t->o->json) {
-		printf("%s%s%s\n", t->kernel ? t->kernel : "", t->kernel ? "\t" : "",
-		       event_text(ev, line, sizeof(line)));
+		if (t->kernel)
+			printf("%s\t%s\t", t->kernel, event_source(ev->source));
+		puts(event_text(ev, line, sizeof(line)));
 		return;
 	}
 	j = out_new("trace");
@@ -132,89 +133,98 @@ static int live(struct trace *t)
 	return out_done(t->lost ? EXIT_FAILED : EXIT_DONE);
 }
 
-/* Return: 0; -ENOENT when there is nothing, -ESTALE when it is of another upgrade than @run_id; -errno. It is told. */
+/*
+ * Return: 0; -ENOENT when there is nothing, -ESTALE when it is of another upgrade
+ * than that of @plan; -errno with a message.
+ */
 static int add_programs(struct timeline *line, const struct state *s, enum kh_side side,
-			uint8_t *run_id)
+			const struct kh_plan *plan, struct kh_err *e)
 {
 	const struct kh_event *ev;
-	struct kh_err e = { 0 };
 	struct kh_events h;
 	int rc;
 
-	rc = events_get(s, side, &h, &ev, &e);
-	if (rc) {
-		talk("trace: %s", e.msg);
+	rc = events_get(s, side, &h, &ev, e);
+	if (rc)
 		return rc;
-	}
-	/* An upgrade begins with the old kernel. */
-	if (side == KH_OLD)
-		memcpy(run_id, h.run_id, sizeof(h.run_id));
-	if (memcmp(run_id, h.run_id, sizeof(h.run_id))) {
-		talk("trace: what is there of the %s kernel is of another upgrade", side_name(side));
-		return -ESTALE;
-	}
+	if (memcmp(plan->run_id, h.run_id, sizeof(h.run_id)))
+		return err_set(e, -ESTALE, "what programs saw in the %s kernel is of another upgrade",
+			       side_name(side));
 	if (h.error[0])
 		talk("trace: %s kernel: %s", side_name(side), h.error);
 	name_the_missing(h.probe, h.nr_probes);
-	return timeline_programs(line, side, &h, ev);
+	if (timeline_programs(line, side, &h, ev))
+		return err_set(e, -ENOMEM, "out of memory");
+	return 0;
 }
 
-/* The same. The recorder goes with its kernel, the state area stays. */
-static int add_recorder(struct timeline *line, const uint8_t *run_id)
+/* The same. A copy of @bytes is enough, also while the kernel writes: what is not written yet is not lost. */
+static int add_recorder(struct timeline *line, struct kram *k, void *bytes,
+			const struct kh_plan *plan, struct kh_err *e)
 {
-	struct kh_err e = { 0 };
 	struct recorder r;
-	void *bytes = NULL;
-	struct kram k;
 	int rc;
 
+	if (!bytes)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = recorder_bytes(k, bytes);
+	if (rc)
+		return err_set(e, rc, "cannot read the kernel's recorder: %s", strerror(-rc));
+	rc = recorder_read(&r, bytes, RECORDER_BYTES, e);
+	if (rc)
+		return rc;
+	if (memcmp(plan->run_id, r.h->run_id, sizeof(r.h->run_id)))
+		return err_set(e, -ESTALE, "the kernel's recorder is of another upgrade");
+	if (timeline_recorder(line, &r))
+		return err_set(e, -ENOMEM, "out of memory");
+	return 0;
+}
+
+/* What a cold boot or another upgrade took away is told; only what is there and cannot be used is a failure. */
+static bool use(int rc, const struct kh_err *e)
+{
+	if (rc)
+		talk("trace: %s", e->msg);
+	return !rc || rc == -ENOENT || rc == -ESTALE;
+}
+
+static bool gather(struct timeline *line, const struct state *s, const struct kh_plan *plan)
+{
+	struct kh_err e = { 0 };
+	bool good = true;
+	struct kram k;
+	void *bytes;
+	int side, rc;
+
+	for (side = 0; side < KH_NR_SIDES; side++)
+		good &= use(add_programs(line, s, side, plan, &e), &e);
 	rc = kram_read(&k, &e);
 	if (!rc && !recorder_there())
 		rc = err_set(&e, -ENOENT, "the running kernel has no recorder");
-	if (!rc) {
-		bytes = malloc(RECORDER_BYTES);
-		rc = bytes ? recorder_bytes(&k, bytes) : -ENOMEM;
-		if (rc)
-			err_set(&e, rc, "cannot read the recorder: %s", strerror(-rc));
-	}
-	if (!rc)
-		rc = recorder_read(&r, bytes, RECORDER_BYTES, &e);
-	if (!rc && memcmp(run_id, r.h->run_id, sizeof(r.h->run_id)))
-		rc = err_set(&e, -ESTALE, "the recorder is of another upgrade");
-	if (rc)
-		talk("trace: %s", e.msg);
-	else
-		rc = timeline_recorder(line, &r);
+	bytes = malloc(RECORDER_BYTES);
+	good &= use(rc ? rc : add_recorder(line, &k, bytes, plan, &e), &e);
 	free(bytes);
 	kram_close(&k);
-	return rc;
-}
-
-static bool is_there(int rc)
-{
-	return rc != -ENOENT && rc != -ESTALE;
+	return good && line->n;
 }
 
 static int saved(struct trace *t)
 {
 	struct timeline line = { 0 };
-	uint8_t run_id[16];
+	struct kh_plan *plan;
 	struct kh_err e = { 0 };
 	struct state s;
 	unsigned int i;
-	int rc, more;
+	bool good;
 
 	if (state_open(&s, t->o->state, false, &e))
 		return fail(t->o, e.msg);
-	rc = add_programs(&line, &s, KH_OLD, run_id);
-	if (!rc) {
-		/* An upgrade that went no further than this kernel has no more. */
-		more = add_programs(&line, &s, KH_NEW, run_id);
-		rc = is_there(more) ? more : 0;
-		more = add_recorder(&line, run_id);
-		if (!rc && is_there(more))
-			rc = more;
+	if (state_plan(&s, &plan, &e) || !plan) {
+		state_close(&s);
+		return fail(t->o, e.msg[0] ? e.msg : "there was no upgrade");
 	}
+	good = gather(&line, &s, plan);
+	free(plan);
 	state_close(&s);
 	timeline_sort(&line);
 	for (i = 0; i < line.n; i++) {
@@ -223,7 +233,7 @@ static int saved(struct trace *t)
 	}
 	t->lost = line.lost;
 	timeline_free(&line);
-	return out_done(rc || t->lost ? EXIT_FAILED : EXIT_DONE);
+	return out_done(!good || t->lost ? EXIT_FAILED : EXIT_DONE);
 }
 
 int verb_trace(const void *opts)

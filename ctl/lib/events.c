@@ -88,6 +88,11 @@ const char *event_name(unsigned int type)
 	return type < KH_NR_EVENTS && types[type].name ? types[type].name : "unknown";
 }
 
+const char *event_source(unsigned int source)
+{
+	return source < KH_NR_SRC ? sources[source] : "unknown";
+}
+
 const char *bdf_text(__u32 bdf, char *buf)
 {
 	buf[0] = '\0';
@@ -114,7 +119,7 @@ void event_json(const struct kh_event *ev, struct json_object *o)
 
 	out_u64(o, "tsc", ev->tsc);
 	out_str(o, "type", event_name(ev->type));
-	out_str(o, "source", ev->source < KH_NR_SRC ? sources[ev->source] : "unknown");
+	out_str(o, "source", event_source(ev->source));
 	out_u64(o, "cpu", ev->cpu);
 	out_u64(o, "pid", ev->pid);
 	if (ev->bdf != KH_NO_BDF)

@@ -11,6 +11,9 @@ struct json_object;
 /** event_name() - of an enum kh_event_type */
 const char *event_name(unsigned int type);
 
+/** event_source() - of an enum kh_event_source, as in JSON */
+const char *event_source(unsigned int source);
+
 /** event_json() - type, tsc and so on, and its arguments by name, into @o */
 void event_json(const struct kh_event *ev, struct json_object *o);
 

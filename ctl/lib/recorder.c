@@ -31,7 +31,7 @@ int recorder_bytes(struct kram *k, void *buf)
 {
 	uint64_t pa = kram_fixed(k, KRAM_FIXED_RECORDER);
 	unsigned int i;
-	int rc = pa ? 0 : -ENOENT;
+	int rc = pa ? 0 : -EIO;
 
 	for (i = 0; !rc && i < KRAM_FIXED_RECORDER_PAGES; i++)
 		rc = kram_page(k, pa + i * KRAM_PAGE_SIZE, (char *)buf + i * KRAM_PAGE_SIZE);

@@ -6,7 +6,7 @@
 
 static int make_room(struct timeline *t, unsigned int more)
 {
-	struct timeline_event *event = reallocarray(t->event, t->n + more + 1, sizeof(*event));
+	struct timeline_event *event = reallocarray(t->event, t->n + more, sizeof(*event));
 
 	if (!event)
 		return -ENOMEM;
@@ -20,11 +20,12 @@ static void add(struct timeline *t, enum kh_side side, const struct kh_event *ev
 	t->n++;
 }
 
-static void add_gap(struct timeline *t, enum kh_side side, uint64_t tsc, uint64_t lost)
+/* @source: of what was lost. */
+static void add_gap(struct timeline *t, enum kh_side side, unsigned int source, uint64_t tsc, uint64_t lost)
 {
 	const struct kh_event ev = {
 		.tsc = tsc, .type = KH_EV_GAP, .version = KH_EVENT_VERSION,
-		.source = KH_SRC_KHCTL, .bdf = KH_NO_BDF, .arg = { lost },
+		.source = source, .bdf = KH_NO_BDF, .arg = { lost },
 	};
 
 	if (lost)
@@ -41,26 +42,42 @@ int timeline_programs(struct timeline *t, enum kh_side side, const struct kh_eve
 		return -ENOMEM;
 	for (i = 0; i < h->nr_events; i++)
 		add(t, side, &ev[i]);
-	add_gap(t, side, h->drained_tsc, h->lost + h->dropped);
+	add_gap(t, side, KH_SRC_BPF, h->drained_tsc, h->lost + h->dropped);
 	return 0;
+}
+
+/* Those that have a number, but for the last ones of a recorder that goes on: they are being written. */
+static uint32_t numbered(const struct recorder *r)
+{
+	const uint32_t *check = (const uint32_t *)(r->h + 1);
+	uint32_t n = r->n;
+
+	while (!r->lost && !r->h->stopped_tsc && n > r->broken && !check[n - 1])
+		n--;
+	return n + r->lost;
 }
 
 int timeline_recorder(struct timeline *t, const struct recorder *r)
 {
-	/* A recorder that no other kernel went on with is of one kernel. */
-	uint32_t old = r->h->adopted_tsc ? r->h->adopted_nr : r->n;
-	uint64_t last = r->h->armed_tsc;
-	enum kh_side side = KH_OLD;
-	uint32_t i;
+	uint32_t nr = numbered(r), i;
+	/* Where no other kernel went on, all are of one. */
+	uint32_t old = r->h->adopted_tsc && r->h->adopted_nr < nr ? r->h->adopted_nr : nr;
+	uint64_t last[KH_NR_SIDES] = { r->h->armed_tsc, r->h->adopted_tsc };
+	uint32_t seen[KH_NR_SIDES];
+	enum kh_side side;
 
-	if (make_room(t, r->broken + 1))
+	if (make_room(t, r->broken + KH_NR_SIDES))
 		return -ENOMEM;
 	for (i = 0; i < r->broken; i++) {
 		side = i < old ? KH_OLD : KH_NEW;
 		add(t, side, &r->ev[i]);
-		last = r->ev[i].tsc;
+		if (r->ev[i].tsc > last[side])
+			last[side] = r->ev[i].tsc;
 	}
-	add_gap(t, side, last, (uint64_t)r->n - r->broken + r->lost);
+	seen[KH_OLD] = r->broken < old ? r->broken : old;
+	seen[KH_NEW] = r->broken - seen[KH_OLD];
+	add_gap(t, KH_OLD, KH_SRC_RECORDER, last[KH_OLD], old - seen[KH_OLD]);
+	add_gap(t, KH_NEW, KH_SRC_RECORDER, last[KH_NEW], nr - old - seen[KH_NEW]);
 	return 0;
 }
 

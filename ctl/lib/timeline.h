@@ -8,7 +8,7 @@
 
 /**
  * struct timeline_event - one of them
- * @ev: as it was seen; KH_EV_GAP where some were lost
+ * @ev: as it was seen; KH_EV_GAP behind the last one where some were lost, with the source whose they were
  * @side: which kernel ran
  * @nr: in which order they were added
  */
@@ -36,7 +36,8 @@ int timeline_programs(struct timeline *t, enum kh_side side, const struct kh_eve
 /**
  * timeline_recorder() - add what the kernels recorded, up to the first broken event
  *
- * Events without room and those from a broken one on count as lost.
+ * Events without room and those from a broken one on count as lost, each with its
+ * kernel. The last ones of a recorder that goes on may not be written yet: they do not count.
  *
  * Return: 0 or -ENOMEM.
  */

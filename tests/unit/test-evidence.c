@@ -371,7 +371,7 @@ static void timeline_in_order(void **ctx)
 		{ KH_EV_KEXEC_BEGIN, KH_SRC_RECORDER, KH_OLD },
 		{ KH_EV_DEV_SHUTDOWN, KH_SRC_BPF, KH_OLD },
 		{ KH_EV_MACHINE_SHUTDOWN, KH_SRC_RECORDER, KH_OLD },
-		{ KH_EV_GAP, KH_SRC_KHCTL, KH_OLD },
+		{ KH_EV_GAP, KH_SRC_BPF, KH_OLD },
 		{ KH_EV_IOMMU_SHUTDOWN, KH_SRC_RECORDER, KH_OLD },
 		{ KH_EV_RAM_LOOK, KH_SRC_RECORDER, KH_OLD },
 		{ KH_EV_KRAM_SEAL, KH_SRC_RECORDER, KH_OLD },
@@ -407,43 +407,68 @@ static void timeline_in_order(void **ctx)
 	timeline_free(&t);
 }
 
-/* A recorder that is full, one with a broken event, one that no second kernel went on with. */
+static void check_gap(const struct timeline_event *e, enum kh_side side, uint64_t tsc, uint64_t lost)
+{
+	assert_int_equal(e->ev.type, KH_EV_GAP);
+	assert_int_equal(e->ev.source, KH_SRC_RECORDER);
+	assert_int_equal(e->side, side);
+	assert_int_equal(e->ev.tsc, tsc);
+	assert_int_equal(e->ev.arg[0], lost);
+}
+
+static void read_timeline(struct timeline *t, const struct kram_recorder *r, uint64_t lost)
+{
+	struct recorder rec;
+
+	timeline_free(t);
+	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
+	assert_int_equal(timeline_recorder(t, &rec), 0);
+	assert_int_equal(t->lost, lost);
+}
+
+/* A recorder that is full, with a broken event, that goes on, that no second kernel went on with. */
 static void timeline_of_recorders(void **ctx)
 {
-	const struct kh_plan *p = ev.blob[KH_SEC_PLAN].data;
-	struct kram_recorder *r = sample_recorder(p, NULL, NULL);
+	struct kram_recorder *r = sample_recorder(ev.blob[KH_SEC_PLAN].data, NULL, NULL);
+	uint32_t *check = (uint32_t *)(r + 1);
 	struct timeline t = { 0 };
-	struct recorder rec;
-	uint32_t n = r->nr;
+	uint32_t n = r->nr, old = r->adopted_nr;
 
 	(void)ctx;
 	while (r->nr < KRAM_RECORDER_EVENTS + 7)
 		sample_event(r, RUN, KH_EV_MARK, KH_NO_BDF, 0, 0, 0, 0);
-	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
-	assert_int_equal(timeline_recorder(&t, &rec), 0);
+	read_timeline(&t, r, 7);
 	assert_int_equal(t.n, KRAM_RECORDER_EVENTS + 1);
-	assert_int_equal(t.event[t.n - 1].ev.type, KH_EV_GAP);
-	assert_int_equal(t.event[t.n - 1].side, KH_NEW);
-	assert_int_equal(t.lost, 7);
-	timeline_free(&t);
-
+	check_gap(&t.event[t.n - 1], KH_NEW, RUN, 7);
+	/* full before the jump: both kernels lost some */
+	r->adopted_nr = KRAM_RECORDER_EVENTS + 3;
+	read_timeline(&t, r, 7);
+	check_gap(&t.event[t.n - 2], KH_OLD, RUN, 3);
+	check_gap(&t.event[t.n - 1], KH_NEW, r->adopted_tsc, 4);
+	r->adopted_nr = old;
 	r->nr = n;
-	((uint32_t *)(r + 1))[2] ^= 1;
-	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
-	assert_int_equal(timeline_recorder(&t, &rec), 0);
-	assert_int_equal(t.n, 3);
-	assert_int_equal(t.event[2].ev.type, KH_EV_GAP);
-	assert_int_equal(t.event[2].ev.tsc, STOP + 20);
-	assert_int_equal(t.lost, n - 2);
-	timeline_free(&t);
 
-	((uint32_t *)(r + 1))[2] ^= 1;
+	check[2] ^= 1;
+	read_timeline(&t, r, n - 2);
+	assert_int_equal(t.n, 4);
+	check_gap(&t.event[2], KH_OLD, STOP + 20, old - 2);
+	check_gap(&t.event[3], KH_NEW, r->adopted_tsc, n - old);
+	check[2] ^= 1;
+	check[old] ^= 1;
+	read_timeline(&t, r, n - old);
+	check_gap(&t.event[t.n - 1], KH_NEW, r->adopted_tsc, n - old);
+	check[old] ^= 1;
+
+	/* the last one is being written: lost only when nobody writes any more */
+	check[n - 1] = 0;
+	read_timeline(&t, r, 1);
+	r->stopped_tsc = 0;
+	read_timeline(&t, r, 0);
+	assert_int_equal(t.n, n - 1);
+
 	r->adopted_tsc = r->adopted_nr = 0;
-	assert_int_equal(recorder_read(&rec, r, RECORDER_BYTES, NULL), 0);
-	assert_int_equal(timeline_recorder(&t, &rec), 0);
-	assert_int_equal(t.n, n);
-	assert_int_equal(t.event[n - 1].side, KH_OLD);
-	assert_int_equal(t.lost, 0);
+	read_timeline(&t, r, 0);
+	assert_int_equal(t.event[n - 2].side, KH_OLD);
 	timeline_free(&t);
 	free(r);
 }

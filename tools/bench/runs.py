@@ -256,10 +256,10 @@ class Measurement:
     def agree(self, out):
         """The three clocks, within 2 %, or there is no figure.
 
-        The guest cannot read its two clocks at once, and tells bounds: by how much its card went on while its TSC stood,
-        at least and at most. One is far off if something else had the guest's CPU in between, the other is not. What the
-        guest's TSC tells ends when QEMU lets the guest run, a little before its first instruction. A guest that has to share
-        its CPU with others may wait for it before it is told to stop.
+        The guest tells bounds: by how much its card went on while its own clock stood, at least and at most. They lie
+        a microsecond apart, unless the host took the guest's CPU away in the middle of a reading, beside the blackout: then
+        one is far off, the other is not. The guest's own clock goes on when QEMU lets the guest run, a little before its first
+        instruction. A guest that has to share its CPU with others may wait for it before it is told to stop.
         """
         limit = 0.02 if self.run.vms == 1 and self.run.cpus > 1 else 0.05
         outer = out["per_vm_ns"][0]

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ptp_clock.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -41,19 +42,24 @@ static uint64_t ptp_ns(const struct ptp_clock_time *t)
 /*
  * The driver reads the card between two looks at the kernel's clock and lets no interrupt come in
  * between: a process cannot, and what has its CPU in the middle of a reading nobody could tell from
- * a pause. @fd: of the card, 0: there is none.
+ * a pause. CLOCK_REALTIME is what the driver has; nobody sets it in this guest. @fd: of the card,
+ * negative: there is none.
+ *
+ * Return: whether there is a reading.
  */
-static struct reading read_clocks(int fd)
+static bool read_clocks(int fd, struct reading *r)
 {
 	struct ptp_sys_offset_extended both = { .n_samples = 1 };
-	struct reading r = { .tsc = __rdtsc() };
 
-	if (fd && !ioctl(fd, PTP_SYS_OFFSET_EXTENDED, &both)) {
-		r.before = ptp_ns(&both.ts[0][0]);
-		r.card = ptp_ns(&both.ts[0][1]);
-		r.after = ptp_ns(&both.ts[0][2]);
-	}
-	return r;
+	*r = (struct reading){ .tsc = __rdtsc() };
+	if (fd < 0)
+		return true;
+	if (ioctl(fd, PTP_SYS_OFFSET_EXTENDED, &both))
+		return false;
+	r->before = ptp_ns(&both.ts[0][0]);
+	r->card = ptp_ns(&both.ts[0][1]);
+	r->after = ptp_ns(&both.ts[0][2]);
+	return true;
 }
 
 double spin_ns(uint64_t steps, uint64_t per_s)
@@ -61,19 +67,24 @@ double spin_ns(uint64_t steps, uint64_t per_s)
 	return per_s ? steps * (double)NSEC_PER_SEC / per_s : 0;
 }
 
-/* How fast TSC and card go by the kernel's own clock, told before the first pause. */
-static void relate(int fd)
+/* How fast TSC and card go by the kernel's own clocks, told before the first pause. */
+static bool relate(int fd)
 {
-	struct reading from = read_clocks(fd), to;
-	uint64_t begin = now_ns(CLOCK_MONOTONIC_RAW), end;
+	struct reading from, to;
+	uint64_t begin, end;
 
+	if (!read_clocks(fd, &from))
+		return false;
+	begin = now_ns(CLOCK_MONOTONIC_RAW);
 	do {
 		end = now_ns(CLOCK_MONOTONIC_RAW);
 	} while (end - begin < RATE_NS);
-	to = read_clocks(fd);
+	if (!read_clocks(fd, &to))
+		return false;
 	shared->spin.tsc_per_s = (to.tsc - from.tsc) * (double)NSEC_PER_SEC / (end - begin);
-	if (fd)
+	if (fd >= 0)
 		shared->spin.card_per_s = (to.card - from.card) * (double)NSEC_PER_SEC / (to.before - from.before);
+	return true;
 }
 
 /*
@@ -87,10 +98,10 @@ static void look(const struct reading *last, const struct reading *now)
 	double card, longest;
 
 	raise_to(&s->tsc_max, now->tsc - last->tsc);
-	raise_to(&s->card_max, now->card - last->card);
 	s->readings++;
 	if (!s->card_per_s)
 		return;
+	raise_to(&s->card_max, now->card - last->card);
 	card = spin_ns(now->card - last->card, s->card_per_s);
 	longest = now->after - last->before;
 	if (card <= longest + s->lost_max_ns)
@@ -102,25 +113,27 @@ static void look(const struct reading *last, const struct reading *now)
 void spin_worker(const struct options *opt)
 {
 	struct reading last, now;
-	int fd = 0;
+	int fd = -1;
 
 	if (strcmp(opt->spin, "-")) {
 		fd = open(opt->spin, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || !read_clocks(fd).card) {
-			fprintf(stderr, "khload: %s: %s\n", opt->spin, strerror(errno));
-			return;
-		}
+		if (fd < 0)
+			goto failed;
 	}
 	setpriority(PRIO_PROCESS, 0, SPIN_NICE);
-	relate(fd);
+	if (!relate(fd))
+		goto failed;
 	shared->spin.related = 1;
 	/* nobody can ask a guest without a network */
 	while (!shared->spin.wanted && (opt->query_port || !shared->ready_ns))
 		sleep_ns(IDLE_NS);
-	last = read_clocks(fd);
-	for (;;) {
-		now = read_clocks(fd);
+	if (!read_clocks(fd, &last))
+		goto failed;
+	/* A card whose clock goes back has no pauses to tell of. */
+	while (read_clocks(fd, &now) && now.card >= last.card) {
 		look(&last, &now);
 		last = now;
 	}
+failed:
+	fprintf(stderr, "khload: %s: %s\n", opt->spin, strerror(errno));
 }

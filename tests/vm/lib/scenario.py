@@ -43,7 +43,7 @@ def lab(tap, name, folder=None, **options):
             entered = True
             yield it
     except Exception as error:  # noqa: BLE001: whatever it is, it is one failed check
-        why = (str(error).splitlines() or [repr(error)])[0]
+        why = (str(error).strip().splitlines() or [repr(error)])[0].replace("#", "")[:150]
         tap.check(f"{name}: ran to its end ({why})", False, f"{error}\n{traceback.format_exc()}")
         if not entered:
             tap.finish()
