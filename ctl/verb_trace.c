@@ -158,15 +158,18 @@ static int add_programs(struct timeline *line, const struct state *s, enum kh_si
 	return 0;
 }
 
-/* The same. A copy of @bytes is enough, also while the kernel writes: what is not written yet is not lost. */
+/* The same, with a copy of the recorder in @bytes. */
 static int add_recorder(struct timeline *line, struct kram *k, void *bytes,
 			const struct kh_plan *plan, struct kh_err *e)
 {
 	struct recorder r;
 	int rc;
 
-	if (!bytes)
-		return err_set(e, -ENOMEM, "out of memory");
+	rc = kram_read(k, e);
+	if (rc)
+		return rc;
+	if (!recorder_there())
+		return err_set(e, -ENOENT, "the running kernel has no recorder");
 	rc = recorder_bytes(k, bytes);
 	if (rc)
 		return err_set(e, rc, "cannot read the kernel's recorder: %s", strerror(-rc));
@@ -190,21 +193,20 @@ static bool use(int rc, const struct kh_err *e)
 
 static bool gather(struct timeline *line, const struct state *s, const struct kh_plan *plan)
 {
+	void *bytes = malloc(RECORDER_BYTES);
 	struct kh_err e = { 0 };
-	bool good = true;
-	struct kram k;
-	void *bytes;
-	int side, rc;
+	struct kram k = { 0 };
+	bool good = bytes;
+	int side;
 
+	if (!bytes)
+		talk("trace: out of memory");
 	for (side = 0; side < KH_NR_SIDES; side++)
 		good &= use(add_programs(line, s, side, plan, &e), &e);
-	rc = kram_read(&k, &e);
-	if (!rc && !recorder_there())
-		rc = err_set(&e, -ENOENT, "the running kernel has no recorder");
-	bytes = malloc(RECORDER_BYTES);
-	good &= use(rc ? rc : add_recorder(line, &k, bytes, plan, &e), &e);
-	free(bytes);
+	if (bytes)
+		good &= use(add_recorder(line, &k, bytes, plan, &e), &e);
 	kram_close(&k);
+	free(bytes);
 	return good && line->n;
 }
 
@@ -231,9 +233,9 @@ static int saved(struct trace *t)
 		t->kernel = side_name(line.event[i].side);
 		show(t, &line.event[i].ev);
 	}
-	t->lost = line.lost;
+	good &= !line.lost;
 	timeline_free(&line);
-	return out_done(!good || t->lost ? EXIT_FAILED : EXIT_DONE);
+	return out_done(good ? EXIT_DONE : EXIT_FAILED);
 }
 
 int verb_trace(const void *opts)

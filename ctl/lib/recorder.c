@@ -69,5 +69,9 @@ int recorder_read(struct recorder *r, const void *data, size_t size, struct kh_e
 	for (r->broken = 0; r->broken < r->n; r->broken++)
 		if (check[r->broken] != check_of(r->broken, &r->ev[r->broken]))
 			break;
+	/* A number is given first. Where all have one, or nobody writes any more, none is to come. */
+	if (!r->lost && !h->stopped_tsc)
+		while (r->n - r->unwritten > r->broken && !check[r->n - r->unwritten - 1])
+			r->unwritten++;
 	return 0;
 }

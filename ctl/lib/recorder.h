@@ -18,6 +18,7 @@
  * @n: how many can be read
  * @lost: events that found no room
  * @broken: number of the first one whose checksum is wrong, @n: none
+ * @unwritten: how many of the last ones are not there yet, as it goes on; they count as broken
  */
 struct recorder {
 	const struct kram_recorder *h;
@@ -25,6 +26,7 @@ struct recorder {
 	uint32_t n;
 	uint32_t lost;
 	uint32_t broken;
+	uint32_t unwritten;
 };
 
 /** recorder_there() - does the running kernel have one */

@@ -46,20 +46,9 @@ int timeline_programs(struct timeline *t, enum kh_side side, const struct kh_eve
 	return 0;
 }
 
-/* Those that have a number, but for the last ones of a recorder that goes on: they are being written. */
-static uint32_t numbered(const struct recorder *r)
-{
-	const uint32_t *check = (const uint32_t *)(r->h + 1);
-	uint32_t n = r->n;
-
-	while (!r->lost && !r->h->stopped_tsc && n > r->broken && !check[n - 1])
-		n--;
-	return n + r->lost;
-}
-
 int timeline_recorder(struct timeline *t, const struct recorder *r)
 {
-	uint32_t nr = numbered(r), i;
+	uint32_t nr = r->n - r->unwritten + r->lost, i;
 	/* Where no other kernel went on, all are of one. */
 	uint32_t old = r->h->adopted_tsc && r->h->adopted_nr < nr ? r->h->adopted_nr : nr;
 	uint64_t last[KH_NR_SIDES] = { r->h->armed_tsc, r->h->adopted_tsc };

@@ -129,8 +129,11 @@ void spin_worker(const struct options *opt)
 		sleep_ns(IDLE_NS);
 	if (!read_clocks(fd, &last))
 		goto failed;
-	/* A card whose clock goes back has no pauses to tell of. */
-	while (read_clocks(fd, &now) && now.card >= last.card) {
+	while (read_clocks(fd, &now)) {
+		if (now.card < last.card) {
+			fprintf(stderr, "khload: %s went back, and tells of no pauses\n", opt->spin);
+			return;
+		}
 		look(&last, &now);
 		last = now;
 	}
