@@ -9,17 +9,19 @@ CTL_Q	:= $(if $(filter 1,$(V)),,@)
 
 include bpf/bpf.mk
 
-# Of libdaxctl the header only: ctl/lib/dax.c loads it. Guests wait until all libraries of khctl resume are
+# Of libdaxctl the header only: ctl/host/dax.c loads it. Guests wait until all libraries of khctl resume are
 # loaded, so what can becomes part of it. libelf, which libbpf needs, cannot: Debian 13's libelf.a lacks symbols.
 CTL_PKGS := json-c libxxhash zlib libbpf
 CTL_WARN := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
-CTL_CPPFLAGS := -D_GNU_SOURCE -Ikernel/src/include/uapi -I$(BUILD)
+CTL_CPPFLAGS := -D_GNU_SOURCE -Ikernel/src/include/uapi -Ictl -I. -I$(BUILD)
 CTL_PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(CTL_PKGS) libdaxctl)
 CTL_PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(CTL_PKGS)) -ldl -lpthread
 CTL_LINK_LIBS = -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs $(filter-out zlib,$(CTL_PKGS))) -Wl,-Bdynamic \
 	-lelf -lz -ldl -lpthread
 
-CTL_LIB_SRC := $(sort $(wildcard ctl/lib/*.c))
+# The rooms of ctl/, each using only the ones before it (tests/unit/rooms.py checks that); the verbs come last.
+CTL_ROOMS := format base host state vm evidence preflight
+CTL_LIB_SRC := $(sort $(wildcard $(CTL_ROOMS:%=ctl/%/*.c)))
 CTL_SRC := $(sort $(wildcard ctl/*.c))
 CTL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(CTL_SRC) $(CTL_LIB_SRC))
 # The same, but preflight findings stop nothing. Only for tests that show what would happen.
@@ -48,7 +50,7 @@ $(CTL_UNCHECKED_OBJ): $(BUILD)/ctl/unchecked/%.o: ctl/%.c
 		$(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The files that need the programs themselves.
-$(foreach d,ctl/lib ctl/unchecked/lib,$(BUILD)/$d/instr_full.o $(BUILD)/$d/instr_bare.o): | $(BPF_SKEL)
+$(foreach d,ctl ctl/unchecked,$(BUILD)/$d/evidence/instr_full.o $(BUILD)/$d/evidence/instr_bare.o): | $(BPF_SKEL)
 
 -include $(CTL_OBJ:.o=.d) $(CTL_UNCHECKED_OBJ:.o=.d)
 

@@ -2,7 +2,7 @@
 /* khctl: replace the kernel of a host under running VMs. */
 #include <signal.h>
 #include <string.h>
-#include "lib/tsc.h"
+#include "base/tsc.h"
 #include "verbs.h"
 
 static int usage(FILE *f, int rc)

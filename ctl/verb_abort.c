@@ -3,15 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lib/instr.h"
-#include "lib/kexec.h"
-#include "lib/lock.h"
-#include "lib/out.h"
-#include "lib/recorder.h"
-#include "lib/state_io.h"
-#include "lib/util.h"
-#include "lib/vm_save.h"
+#include "base/lock.h"
+#include "base/out.h"
+#include "base/util.h"
+#include "evidence/instr.h"
+#include "evidence/recorder.h"
+#include "host/kexec.h"
+#include "state/state_io.h"
 #include "verbs.h"
+#include "vm/vm_save.h"
 
 static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
 {

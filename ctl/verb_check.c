@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* khctl check: what khctl upgrade would check, and nothing more. */
 #include <stdlib.h>
-#include "lib/out.h"
-#include "lib/preflight.h"
+#include "base/out.h"
+#include "preflight/preflight.h"
 #include "verbs.h"
 
 int verb_check(const void *opts)

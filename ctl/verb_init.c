@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "lib/lock.h"
-#include "lib/out.h"
-#include "lib/state_io.h"
+#include "base/lock.h"
+#include "base/out.h"
+#include "state/state_io.h"
 #include "verbs.h"
 
 static int refuse(const struct khctl_opts *o, const char *why, const char *remedy)

@@ -4,20 +4,20 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lib/claims.h"
-#include "lib/cmdline.h"
-#include "lib/kram.h"
-#include "lib/late.h"
-#include "lib/lock.h"
-#include "lib/manifest.h"
-#include "lib/out.h"
-#include "lib/recorder.h"
-#include "lib/report.h"
-#include "lib/tsc.h"
-#include "lib/util.h"
-#include "lib/vm_load.h"
-#include "lib/watcher.h"
+#include "base/lock.h"
+#include "base/out.h"
+#include "base/tsc.h"
+#include "base/util.h"
+#include "evidence/claims.h"
+#include "evidence/recorder.h"
+#include "evidence/report.h"
+#include "evidence/watcher.h"
+#include "host/cmdline.h"
+#include "host/kram.h"
+#include "host/late.h"
+#include "state/manifest.h"
 #include "verbs.h"
+#include "vm/vm_load.h"
 
 /* From QEMU's word that the guest runs until KVM runs it, on a host that is busy. */
 #define RUN_SECONDS 1

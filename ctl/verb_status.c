@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* khctl status: the last or pending upgrade, as the state area tells it. */
 #include <stdlib.h>
-#include "lib/kexec.h"
-#include "lib/out.h"
-#include "lib/report.h"
-#include "lib/report_instr.h"
+#include "base/out.h"
+#include "evidence/report.h"
+#include "evidence/report_instr.h"
+#include "host/kexec.h"
 #include "verbs.h"
 
 #define LOG_LINES 64

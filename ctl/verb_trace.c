@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "lib/events.h"
-#include "lib/instr.h"
-#include "lib/intr.h"
-#include "lib/out.h"
-#include "lib/report_instr.h"
-#include "lib/symbol.h"
-#include "lib/timeline.h"
-#include "lib/tsc.h"
-#include "lib/util.h"
+#include "base/intr.h"
+#include "base/out.h"
+#include "base/tsc.h"
+#include "base/util.h"
+#include "evidence/events.h"
+#include "evidence/instr.h"
+#include "evidence/report_instr.h"
+#include "evidence/timeline.h"
+#include "host/symbol.h"
 #include "verbs.h"
 
 #define PAUSE_NS 20000000

@@ -5,22 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "lib/instr.h"
-#include "lib/intr.h"
-#include "lib/iommu.h"
-#include "lib/kexec.h"
-#include "lib/manifest.h"
-#include "lib/out.h"
-#include "lib/pci.h"
-#include "lib/phase.h"
-#include "lib/preflight.h"
-#include "lib/recorder.h"
-#include "lib/state_events.h"
-#include "lib/tsc.h"
-#include "lib/util.h"
-#include "lib/vm_save.h"
-#include "lib/watcher.h"
+#include "base/intr.h"
+#include "base/out.h"
+#include "base/phase.h"
+#include "base/tsc.h"
+#include "base/util.h"
+#include "evidence/instr.h"
+#include "evidence/recorder.h"
+#include "evidence/state_events.h"
+#include "evidence/watcher.h"
+#include "host/iommu.h"
+#include "host/kexec.h"
+#include "host/pci.h"
+#include "preflight/preflight.h"
+#include "state/manifest.h"
 #include "verbs.h"
+#include "vm/vm_save.h"
 
 struct upgrade {
 	const struct khctl_opts *o;

@@ -2,9 +2,9 @@
 /* khctl verify: what was kept over the last upgrade, with the evidence. */
 #include <stdlib.h>
 #include <string.h>
-#include "lib/claims.h"
-#include "lib/out.h"
-#include "lib/report.h"
+#include "base/out.h"
+#include "evidence/claims.h"
+#include "evidence/report.h"
 #include "verbs.h"
 
 /* Without evidence nothing is violated, and nothing is known. */

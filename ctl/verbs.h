@@ -3,7 +3,7 @@
 #ifndef KHCTL_VERBS_H
 #define KHCTL_VERBS_H
 
-#include "lib/opts.h"
+#include "base/opts.h"
 
 struct khctl_opts {
 	const char *kernel;

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#include "lib/claims.h"
-#include "lib/evidence.h"
+#include "evidence/claims.h"
+#include "evidence/evidence.h"
 
 #define MEND_BUNDLE	1
 #define MEND_PARTS	2

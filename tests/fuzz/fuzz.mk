@@ -8,11 +8,11 @@ endif
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 10
 FUZZ_OUT := $(BUILD)/tests/fuzz
-FUZZ_LIB := $(CTL_LIB_SRC:ctl/lib/%.c=%)
+FUZZ_LIB := $(CTL_LIB_SRC:ctl/%.c=%)
 FUZZ_CFLAGS := -O1 -g -std=gnu11 -w \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_OBJ := $(FUZZ_LIB:%=$(FUZZ_OUT)/%.o)
-FUZZ_CPPFLAGS = $(CTL_CPPFLAGS) -Ictl $(CTL_PKG_CFLAGS)
+FUZZ_CPPFLAGS = $(CTL_CPPFLAGS) $(CTL_PKG_CFLAGS)
 
 .PHONY: check-fuzz
 check-fuzz: $(FUZZ_OUT)/fuzz-evidence $(FUZZ_OUT)/make-corpus
@@ -23,12 +23,12 @@ check-fuzz: $(FUZZ_OUT)/fuzz-evidence $(FUZZ_OUT)/make-corpus
 		corpus > fuzz.log 2>&1 || { tail -40 fuzz.log; exit 1; }
 	@sed -n 's/^stat::number_of_executed_units: */  fuzz: inputs tried: /p' $(FUZZ_OUT)/fuzz.log
 
-$(FUZZ_OBJ): $(FUZZ_OUT)/%.o: ctl/lib/%.c
+$(FUZZ_OBJ): $(FUZZ_OUT)/%.o: ctl/%.c
 	@mkdir -p $(@D)
 	@echo "  FUZZCC   $<"
 	$(CTL_Q)$(FUZZ_CC) $(FUZZ_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(FUZZ_OUT)/instr_full.o $(FUZZ_OUT)/instr_bare.o: | $(BPF_SKEL)
+$(FUZZ_OUT)/evidence/instr_full.o $(FUZZ_OUT)/evidence/instr_bare.o: | $(BPF_SKEL)
 
 $(FUZZ_OUT)/fuzz-evidence: tests/fuzz/fuzz-evidence.c $(FUZZ_OBJ)
 	$(CTL_Q)$(FUZZ_CC) $(FUZZ_CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CTL_PKG_LIBS)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 #include "../unit/sample.h"
-#include "lib/util.h"
+#include "base/util.h"
 
 /* @how is the harness's first byte. */
 static int seed(const char *dir, const char *name, char how, const void *data, size_t size)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#include "lib/evidence.h"
-#include "lib/evidence_parts.h"
-#include "lib/judge.h"
-#include "lib/state_events.h"
+#include "evidence/evidence.h"
+#include "evidence/evidence_parts.h"
+#include "evidence/judge.h"
+#include "evidence/state_events.h"
 
 #define OLD_BOOT "aaaaaaaa-0000-0000-0000-000000000001"
 #define NEW_BOOT "bbbbbbbb-0000-0000-0000-000000000002"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Command lines of kernels, and arguments of QEMU. */
 #include "unit.h"
-#include "lib/cmdline.h"
-#include "lib/late.h"
-#include "lib/vm.h"
+#include "host/cmdline.h"
+#include "host/late.h"
+#include "vm/vm.h"
 
 static const struct mem_range ranges[] = {
 	{ 0x100000000, 0x1000000, ':' },

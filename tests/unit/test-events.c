@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the instruments saw, in the state area, and what claims make of it. */
 #include "unit.h"
-#include "lib/claims_instr.h"
-#include "lib/events.h"
-#include "lib/instr_parts.h"
-#include "lib/pci.h"
-#include "lib/util.h"
-#include "lib/state_events.h"
-#include "lib/watcher.h"
+#include "evidence/claims_instr.h"
+#include "evidence/events.h"
+#include "evidence/instr_parts.h"
+#include "host/pci.h"
+#include "base/util.h"
+#include "evidence/state_events.h"
+#include "evidence/watcher.h"
 
 #define BDF KH_BDF(0, 1, 0)
 #define STOP 1000

@@ -3,8 +3,8 @@
 #include <unistd.h>
 #include "unit.h"
 #include "sample.h"
-#include "lib/timeline.h"
-#include "lib/util.h"
+#include "evidence/timeline.h"
+#include "base/util.h"
 
 static struct evidence ev;
 static struct claims *c;

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-#include "lib/image.h"
+#include "host/image.h"
 
 #define SETUP 1024		/* boot sector and one more */
 #define BODY 256

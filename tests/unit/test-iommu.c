@@ -2,9 +2,9 @@
 /* The walker over VT-d tables, and what is read from logs and registers. */
 #include "unit.h"
 #include <zlib.h>
-#include "lib/iommu.h"
-#include "lib/klog.h"
-#include "lib/kram.h"
+#include "host/iommu.h"
+#include "host/klog.h"
+#include "host/kram.h"
 
 #define BASE 0x100000000ULL
 #define PAGES 16

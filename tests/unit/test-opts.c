@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table of verbs: parsing, help, and the man page that must say the same. */
 #include "unit.h"
-#include "lib/phase.h"
-#include "lib/util.h"
+#include "base/phase.h"
+#include "base/util.h"
 #include "verbs.h"
 
 static struct khctl_opts o;

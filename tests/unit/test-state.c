@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The state area: what a cut, damage, or another version makes of it. */
 #include "unit.h"
-#include "lib/state_io.h"
-#include "lib/report.h"
+#include "state/state_io.h"
+#include "evidence/report.h"
 
 #define SIZE KH_AREA_MIN
 #define RESOURCE 0x140000000ULL

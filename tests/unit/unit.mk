@@ -10,18 +10,18 @@ UNIT_OUT := $(BUILD)/tests/unit
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%,$(sort $(wildcard tests/unit/test-*.c)))
 # Everything of khctl but its main().
 UNIT_OBJ := $(patsubst %.c,$(UNIT_OUT)/%.o,$(filter-out ctl/main.c,$(CTL_SRC)) $(CTL_LIB_SRC))
-UNIT_CPPFLAGS := $(CTL_CPPFLAGS) -Ictl -DTOP='"$(CURDIR)"'
+UNIT_CPPFLAGS := $(CTL_CPPFLAGS) -DTOP='"$(CURDIR)"'
 
 .PHONY: check-unit
 check-unit: $(UNIT_TESTS)
-	@tests/unit/run $(UNIT_TESTS)
+	@tests/unit/run $(UNIT_TESTS) tests/unit/rooms.py
 
 $(UNIT_OBJ): $(UNIT_OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC       $< (sanitized)"
 	$(CTL_Q)$(CC) $(UNIT_CPPFLAGS) $(UNIT_CFLAGS) $(CTL_WARN) $(CTL_PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT_OUT)/ctl/lib/instr_full.o $(UNIT_OUT)/ctl/lib/instr_bare.o: | $(BPF_SKEL)
+$(UNIT_OUT)/ctl/evidence/instr_full.o $(UNIT_OUT)/ctl/evidence/instr_bare.o: | $(BPF_SKEL)
 
 $(UNIT_TESTS): $(UNIT_OUT)/%: tests/unit/%.c $(UNIT_OBJ)
 	@mkdir -p $(@D)

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The state area: what khctl keeps over a kexec, in a devdax namespace that
+ * no kernel hands out. This header is the format; docs/state-format.md tells
+ * it in prose.
+ *
+ * The area is written with plain stores and may be cut at any one of them, so
+ * nothing that is valid is ever overwritten in place: a plan is written into
+ * the slot that the current commit record does not name, and then the other
+ * commit record is written, its checksum last. The valid commit record with the
+ * highest number counts.
+ *
+ * All integers are little endian, all reserved bytes are zero. Every crc is
+ * the CRC-32 of IEEE 802.3 of the structure before that field; every hash is XXH3
+ * (64 bits, seed 0).
+ */
+#ifndef KHCTL_STATE_H
+#define KHCTL_STATE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised with every change to a structure below. */
+#define KH_STATE_VERSION	2
+
+#define KH_SUPER_MAGIC		0x524550555354484bULL	/* "KHTSUPER" */
+#define KH_COMMIT_MAGIC		0x54494d4d4f43484bULL	/* "KHCOMMIT" */
+#define KH_PLAN_MAGIC		0x4e414c505354484bULL	/* "KHTSPLAN" */
+#define KH_LOG_MAGIC		0x474f4c4bU		/* "KLOG" */
+#define KH_EVENTS_MAGIC		0x53544e455654484bULL	/* "KHTVENTS" */
+
+/* Where things lie, in bytes from the start of the area. */
+#define KH_SUPER_OFFSET		0x0
+#define KH_COMMIT_OFFSET(i)	(0x1000 + (i) * 0x1000)	/* i = 0, 1 */
+#define KH_LOG_OFFSET		0x10000
+#define KH_LOG_RECORDS		4096
+#define KH_EVENTS_OFFSET(k)	(0x110000 + (k) * 0x50000) /* k: enum kh_side */
+#define KH_EVENTS_ROOM		0x50000
+/* 0x1b0000 to 0x200000: manifests, ctl/format/manifest.h */
+#define KH_PLAN_OFFSET(i)	(0x200000 + (i) * 0x100000) /* i = 0, 1 */
+#define KH_PLAN_ROOM		0x100000
+#define KH_DATA_OFFSET		0x400000	/* device state of the VMs */
+#define KH_AREA_MIN		0x600000
+#define KH_STREAM_ALIGN		0x200000
+
+#define KH_MAX_VMS		16
+#define KH_MAX_RAM		8	/* backends of a VM */
+#define KH_MAX_DEVS		8	/* preserved devices of a VM */
+
+/**
+ * struct kh_super - the first bytes of a state area
+ * @magic: KH_SUPER_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @size: bytes of the area
+ * @resource: physical address of the area
+ * @created: seconds since 1970
+ * @crc: of what lies before it
+ */
+struct kh_super {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t size;
+	uint64_t resource;
+	uint64_t created;
+	uint64_t reserved[2];
+	uint32_t pad;
+	uint32_t crc;
+};
+static_assert(sizeof(struct kh_super) == 64, "layout of struct kh_super");
+
+/**
+ * enum kh_state - how far an upgrade has come
+ * @KH_IDLE: no plan
+ * @KH_PREPARED: planned, guests run or are being saved, old kernel
+ * @KH_SAVED: guests saved; the next thing is the jump
+ * @KH_RESUMED: every guest runs on the new kernel
+ * @KH_FAILED: on the new kernel, and some guest does not run
+ * @KH_ABORTED: undone on the old kernel
+ */
+enum kh_state {
+	KH_IDLE		= 0,
+	KH_PREPARED	= 1,
+	KH_SAVED	= 2,
+	KH_RESUMED	= 3,
+	KH_FAILED	= 4,
+	KH_ABORTED	= 5,
+	KH_NR_STATES
+};
+
+/**
+ * struct kh_commit - makes a plan the current one
+ * @magic: KH_COMMIT_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @seq: number of the commit, from 1
+ * @state: enum kh_state
+ * @slot: 0 or 1, where the plan lies; meaningless when @plan_size is 0
+ * @plan_size: bytes of the plan, 0: none
+ * @plan_hash: of these bytes
+ * @crc: of what lies before it
+ */
+struct kh_commit {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t seq;
+	uint32_t state;
+	uint32_t slot;
+	uint64_t plan_size;
+	uint64_t plan_hash;
+	uint64_t reserved;
+	uint32_t pad;
+	uint32_t crc;
+};
+static_assert(sizeof(struct kh_commit) == 64, "layout of struct kh_commit");
+
+/**
+ * struct kh_log_record - one line of the log
+ * @magic: KH_LOG_MAGIC
+ * @crc: of what follows it, up to the end of the record
+ * @seq: number of the line, from 1; line n lies in record (n - 1) modulo
+ *	 KH_LOG_RECORDS, so that the newest line replaces the oldest
+ * @run_id: the upgrade it belongs to
+ * @tsc: when it was written
+ * @duration: TSC cycles of the phase, 0: not the end of one
+ * @phase: name, zero padded
+ * @text: zero terminated
+ */
+struct kh_log_record {
+	uint32_t magic;
+	uint32_t crc;
+	uint64_t seq;
+	uint8_t run_id[16];
+	uint64_t tsc;
+	uint64_t duration;
+	char phase[16];
+	char text[192];
+};
+static_assert(sizeof(struct kh_log_record) == 256, "layout of struct kh_log_record");
+static_assert(KH_LOG_OFFSET + KH_LOG_RECORDS * sizeof(struct kh_log_record) <=
+	      KH_PLAN_OFFSET(0), "log fits before the plans");
+
+/** enum kh_side - before and after the jump */
+enum kh_side {
+	KH_OLD	= 0,
+	KH_NEW	= 1,
+	KH_NR_SIDES
+};
+
+/** enum kh_probe_state - what became of a program that watches */
+enum kh_probe_state {
+	KH_PROBE_UNUSED		= 0,	/* not meant for this side of the jump */
+	KH_PROBE_ATTACHED	= 1,
+	KH_PROBE_MISSING	= 2,	/* this kernel has nothing to attach it to */
+	KH_PROBE_REFUSED	= 3,	/* the kernel did not take it */
+};
+
+/**
+ * struct kh_probe - one program, in the new kernel one tracepoint of a program
+ * @name: its name, zero terminated
+ * @error: errno of the refusal, 0: none
+ * @state: enum kh_probe_state
+ */
+struct kh_probe {
+	char name[20];
+	uint16_t error;
+	uint16_t state;
+};
+static_assert(sizeof(struct kh_probe) == 24, "layout of struct kh_probe");
+
+#define KH_MAX_PROBES		96
+#define KH_EVENTS_HEADER(i)	((i) * 0x1000)	/* i = 0, 1; from the start of the section */
+#define KH_EVENTS_FIRST		0x2000
+
+/**
+ * struct kh_events - what khctl's programs saw on one side of the jump
+ * @magic: KH_EVENTS_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @seq: the valid header with the highest number counts
+ * @run_id: the upgrade
+ * @boot_id: of the kernel
+ * @event_version: KH_EVENT_VERSION of bpf/events.h
+ * @event_size: bytes of an event; they follow at KH_EVENTS_FIRST, in order of their arrival
+ * @nr_events: how many
+ * @nr_probes: how many of @probe are there
+ * @hash: of the events
+ * @lost: events that found the ring full
+ * @dropped: events that found this section full
+ * @began_tsc: khctl began to load and attach
+ * @attached_tsc: from here on all programs that could be attached were; 0: none ever
+ * @drained_tsc: all that was seen until then is here
+ * @error: why there are no programs at all, zero terminated
+ * @probe: the programs
+ * @crc: of what lies before it
+ */
+struct kh_events {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t seq;
+	uint8_t run_id[16];
+	char boot_id[40];
+	uint32_t event_version;
+	uint32_t event_size;
+	uint32_t nr_events;
+	uint32_t nr_probes;
+	uint64_t hash;
+	uint64_t lost;
+	uint64_t dropped;
+	uint64_t began_tsc;
+	uint64_t attached_tsc;
+	uint64_t drained_tsc;
+	uint64_t reserved[3];
+	char error[200];
+	struct kh_probe probe[KH_MAX_PROBES];
+	uint32_t pad;
+	uint32_t crc;
+};
+static_assert(sizeof(struct kh_events) == 376 + 96 * 24, "layout of struct kh_events");
+static_assert(sizeof(struct kh_events) <= KH_EVENTS_HEADER(1), "two headers before the events");
+static_assert(KH_EVENTS_OFFSET(KH_NR_SIDES) <= KH_PLAN_OFFSET(0), "events fit before the plans");
+
+/**
+ * struct kh_str - bytes inside the plan
+ * @off: from the start of the plan
+ * @len: without the zero byte that follows; 0: nothing
+ */
+struct kh_str {
+	uint32_t off;
+	uint32_t len;
+};
+
+/**
+ * struct kh_plan_ram - a memory backend of a VM
+ * @id: of the QEMU object
+ * @path: devdax node
+ * @size: bytes of the backend
+ * @resource: physical address of the devdax device
+ * @dax_size: bytes of the devdax device
+ */
+struct kh_plan_ram {
+	char id[64];
+	char path[64];
+	uint64_t size;
+	uint64_t resource;
+	uint64_t dax_size;
+	uint64_t reserved;
+};
+static_assert(sizeof(struct kh_plan_ram) == 160, "layout of struct kh_plan_ram");
+
+/**
+ * struct kh_plan_map - the translation of one device, as its IOMMU sees it
+ * @root: physical address of the root table
+ * @context: its context entry, low and high half
+ * @pgd: physical address of the top page table
+ * @nr_tables: pages of tables
+ * @tables_hash: over (physical address, content) of each, in walking order;
+ *		 accessed and dirty bits left out
+ * @nr_runs: runs of mapped addresses, contiguous on both sides, same rights
+ * @runs_hash: over (iova, physical address, size, rights) of each run
+ * @mapped: bytes
+ * @did: domain id
+ * @levels: of the page table
+ */
+struct kh_plan_map {
+	uint64_t root;
+	uint64_t context[2];
+	uint64_t pgd;
+	uint64_t nr_tables;
+	uint64_t tables_hash;
+	uint64_t nr_runs;
+	uint64_t runs_hash;
+	uint64_t mapped;
+	uint32_t did;
+	uint32_t levels;
+};
+static_assert(sizeof(struct kh_plan_map) == 80, "layout of struct kh_plan_map");
+
+/**
+ * struct kh_plan_dev - a preserved device, recorded before the pause
+ * @bdf: segment:bus:device.function as sysfs writes it
+ * @unit: number of its DMA-remapping unit (N of dmarN)
+ * @vendor: configuration space, offset 0
+ * @device: configuration space, offset 2
+ * @command: configuration space, offset 4
+ * @msix_pos: offset of the MSI-X capability, 0: none
+ * @msix_ctrl: its message control
+ * @map: what it can reach
+ * @bar: configuration space, offsets 0x10 to 0x27
+ */
+struct kh_plan_dev {
+	char bdf[16];
+	uint32_t unit;
+	uint16_t vendor;
+	uint16_t device;
+	uint16_t command;
+	uint16_t msix_pos;
+	uint16_t msix_ctrl;
+	uint16_t reserved;
+	struct kh_plan_map map;
+	uint32_t bar[6];
+	uint64_t reserved2;
+};
+static_assert(sizeof(struct kh_plan_dev) == 144, "layout of struct kh_plan_dev");
+
+/**
+ * enum kh_vm_state - how far one VM has come
+ */
+enum kh_vm_state {
+	KH_VM_PLANNED	= 0,
+	KH_VM_SAVED	= 1,
+	KH_VM_RUNNING	= 2,	/* on the new kernel */
+	KH_VM_FAILED	= 3,
+	KH_NR_VM_STATES
+};
+
+/**
+ * struct kh_plan_vm - one VM
+ * @name: of the guest, or "vm<N>"
+ * @qmp: path of its QMP socket
+ * @exe: path of QEMU
+ * @argv: its arguments, each ended by a zero byte, without -incoming and -S
+ * @env: its environment, each entry ended by a zero byte
+ * @cwd: its working directory
+ * @out: where its standard output goes, nothing: the log of khctl
+ * @err: the same for standard error
+ * @state: enum kh_vm_state
+ * @nr_ram: memory backends
+ * @nr_devs: preserved devices
+ * @stream_offset: of its device state, from the start of the area
+ * @stream_room: bytes it may take
+ * @stream_size: bytes it took
+ * @stream_hash: of these bytes
+ * @stop_tsc: the guest stopped
+ * @saved_tsc: its device state lay in the area
+ * @start_tsc: QEMU started on the new kernel
+ * @loaded_tsc: its device state was read
+ * @run_tsc: the guest ran again: KVM ran its first vCPU, or, when that was not seen, QEMU said so
+ * @error: why it does not run, zero terminated
+ */
+struct kh_plan_vm {
+	struct kh_str name;
+	struct kh_str qmp;
+	struct kh_str exe;
+	struct kh_str argv;
+	struct kh_str env;
+	struct kh_str cwd;
+	struct kh_str out;
+	struct kh_str err;
+	uint32_t state;
+	uint32_t old_pid;
+	uint32_t nr_ram;
+	uint32_t nr_devs;
+	uint64_t stream_offset;
+	uint64_t stream_room;
+	uint64_t stream_size;
+	uint64_t stream_hash;
+	uint64_t stop_tsc;
+	uint64_t saved_tsc;
+	uint64_t start_tsc;
+	uint64_t loaded_tsc;
+	uint64_t run_tsc;
+	char error[248];
+	struct kh_plan_ram ram[KH_MAX_RAM];
+	struct kh_plan_dev dev[KH_MAX_DEVS];
+};
+static_assert(sizeof(struct kh_plan_vm) == 2832, "layout of struct kh_plan_vm");
+
+/** enum kh_mark - instants of a run, as TSC values */
+enum kh_mark {
+	KH_MARK_START	= 0,	/* khctl upgrade began: phase check */
+	KH_MARK_PLAN	= 1,
+	KH_MARK_LOAD	= 2,
+	KH_MARK_SAVE	= 3,	/* save requested; the guests still run */
+	KH_MARK_JUMP	= 4,	/* the last thing before reboot(2) */
+	KH_MARK_SEALED	= 5,	/* the old kernel sealed KRAM, 0: not known */
+	KH_MARK_BOOT	= 6,	/* first instruction of khctl resume */
+	KH_MARK_LOADED	= 7,	/* last device state read */
+	KH_MARK_RUN	= 8,	/* last guest ran */
+	KH_NR_MARKS	= 16
+};
+
+#define KH_PLAN_NO_INSTRUMENTS	1
+
+/**
+ * struct kh_plan - one upgrade
+ * @magic: KH_PLAN_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @size: bytes of the plan, with the strings that follow this structure
+ * @run_id: random, names the upgrade
+ * @tsc_hz: frequency of the TSC
+ * @kram_generation: of the old kernel
+ * @kram_used_pages: of the old kernel, in all areas, before the pause
+ * @kram_start: physical address of KRAM area 0
+ * @nr_vms: how many of @vm are there
+ * @flags: KH_PLAN_NO_INSTRUMENTS: neither recorder nor manifests nor BPF programs
+ * @old_boot_id: /proc/sys/kernel/random/boot_id of the old kernel
+ * @new_boot_id: of the new one, once it runs
+ * @old_kernel: release and version of the old kernel
+ * @new_kernel: of the new one, once it runs
+ * @image_kernel: what the image of the new kernel says of itself
+ * @image: path of that image
+ * @initrd: path of the initial RAM disk
+ * @cmdline: command line of the new kernel
+ * @mark: enum kh_mark
+ * @vm: the VMs
+ */
+struct kh_plan {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t size;
+	uint8_t run_id[16];
+	uint64_t tsc_hz;
+	uint64_t kram_generation;
+	uint64_t kram_used_pages;
+	uint64_t kram_start;
+	uint32_t nr_vms;
+	uint32_t flags;
+	char old_boot_id[40];
+	char new_boot_id[40];
+	char old_kernel[192];
+	char new_kernel[192];
+	char image_kernel[192];
+	struct kh_str image;
+	struct kh_str initrd;
+	struct kh_str cmdline;
+	uint64_t mark[KH_NR_MARKS];
+	struct kh_plan_vm vm[KH_MAX_VMS];
+};
+static_assert(sizeof(struct kh_plan) == 888 + 16 * 2832, "layout of struct kh_plan");
+
+#endif /* KHCTL_STATE_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* PCI functions through sysfs. */
+#ifndef KHCTL_PCI_H
+#define KHCTL_PCI_H
+
+#include "base/err.h"
+#include "format/state.h"
+
+/** pci_parse() - "0000:01:02.3". Return: 0 or -EINVAL. */
+int pci_parse(const char *bdf, uint16_t *segment, uint8_t *bus, uint8_t *devfn);
+
+/**
+ * pci_unit() - DMA-remapping unit of a function
+ *
+ * Return: N of dmarN; -ENOENT when it has none.
+ */
+int pci_unit(const char *bdf);
+
+/* What a function without extended configuration space has of it (PCI 3.0, 6.1). */
+#define PCI_CONFIG_BYTES	256
+
+/**
+ * pci_record() - identity and live settings of a function, without its mappings
+ * @cfg: PCI_CONFIG_BYTES of it, which they were taken from
+ */
+int pci_record(const char *bdf, struct kh_plan_dev *dev, uint8_t *cfg, struct kh_err *e);
+
+/**
+ * pci_group_foreach() - the other functions of an IOMMU group that are no bridges
+ * @fn: returns nonzero to stop
+ *
+ * Return: what @fn returned last, -ENOENT when there is no group.
+ */
+int pci_group_foreach(const char *bdf, int (*fn)(void *ctx, const char *bdf), void *ctx);
+
+/** pci_driver() - name of the bound driver, "" for none */
+void pci_driver(const char *bdf, char *buf, size_t size);
+
+/** pci_bind_vfio() - hand a function to vfio-pci. Nothing to do when it has it. */
+int pci_bind_vfio(const char *bdf, struct kh_err *e);
+
+unsigned int pci_buses(void);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A VM, as its QMP socket and its process tell it. */
+#ifndef KHCTL_VM_H
+#define KHCTL_VM_H
+
+#include "format/state.h"
+#include "vm/qmp.h"
+
+struct vm_ram {
+	char id[64];
+	char type[64];		/* of the QOM object */
+	char path[256];
+	uint64_t size;
+	bool share;
+};
+
+struct vm_dev {
+	char qom[192];
+	char bdf[16];		/* "" when it is not known */
+	bool preserve;
+};
+
+/**
+ * struct vm - what was learned
+ * @qmp_path: absolute
+ * @q: connection
+ * @pid: of QEMU
+ * @uid: of QEMU
+ * @name: of the guest, "" without one
+ * @status: as query-status has it
+ * @max_bandwidth: of migrations, bytes a second, as it was set
+ * @suppress_vmdesc: the machine's property, as it was set
+ * @patched: QEMU knows vfio-pci,preserve=
+ * @exe: path of QEMU
+ * @argv: and @env: zero-separated as in /proc
+ */
+struct vm {
+	char qmp_path[108];
+	struct qmp q;
+	pid_t pid;
+	uint64_t uid;
+	char name[64];
+	char status[32];
+	uint64_t max_bandwidth;
+	bool suppress_vmdesc;
+	bool patched;
+	unsigned int nr_ram;
+	struct vm_ram ram[KH_MAX_RAM];
+	unsigned int nr_devs;
+	struct vm_dev dev[KH_MAX_DEVS];
+	char exe[1024];
+	char cwd[1024];
+	char out[1024];
+	char err[1024];
+	char *argv;
+	size_t argv_len;
+	char *env;
+	size_t env_len;
+};
+
+/** vm_learn() - connect and ask. Return: 0, -errno with a message. vm_close() in either case. */
+int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *e);
+void vm_close(struct vm *vm);
+
+/** vm_status() - ask again how it is. Return: 0 or -errno. */
+int vm_status(struct vm *vm, struct kh_err *e);
+
+uint64_t vm_ram_bytes(const struct vm *vm);
+
+/** vm_plan() - put down all that it takes to start it again. Return: 0 or -errno. */
+int vm_plan(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p, struct kh_err *e);
+
+/* The monitor that khctl resume gives to a QEMU that it starts. */
+#define VM_MONITOR_ID "khctl-resume"
+
+/**
+ * vm_clean_argv() - leave out what belongs to one start only: -S, -incoming, and
+ * the monitor of an earlier khctl resume
+ * @out: @len + 1 bytes; may be @argv, which then has to end in a zero byte
+ *
+ * Return: bytes of @out.
+ */
+size_t vm_clean_argv(const char *argv, size_t len, char *out);
+
+/** vm_inherits_fd() - an argument names a file descriptor, which nobody can pass on again */
+const char *vm_inherits_fd(const char *argv, size_t len);
+
+#endif

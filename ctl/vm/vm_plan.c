@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What it takes to start a VM again, put into the plan. */
+#include <errno.h>
+#include <string.h>
+#include "base/util.h"
+#include "host/dax.h"
+#include "state/state_io.h"
+#include "vm/vm.h"
+
+static int put_str(struct kh_plan *plan, struct kh_str *s, const char *text)
+{
+	return *text ? plan_put(plan, s, text, strlen(text)) : 0;
+}
+
+static int plan_strings(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p)
+{
+	char name[80];
+	int rc;
+
+	if (vm->name[0])
+		copy_str(name, sizeof(name), vm->name);
+	else
+		path_fmt(name, sizeof(name), "vm%d", (int)(p - plan->vm));
+	rc = put_str(plan, &p->name, name);
+	if (!rc)
+		rc = put_str(plan, &p->qmp, vm->qmp_path);
+	if (!rc)
+		rc = put_str(plan, &p->exe, vm->exe);
+	if (!rc)
+		rc = put_str(plan, &p->cwd, vm->cwd);
+	if (!rc)
+		rc = put_str(plan, &p->out, vm->out);
+	if (!rc)
+		rc = put_str(plan, &p->err, vm->err);
+	if (!rc)
+		rc = plan_put(plan, &p->argv, vm->argv, vm->argv_len);
+	if (!rc)
+		rc = plan_put(plan, &p->env, vm->env, vm->env_len);
+	return rc;
+}
+
+static int plan_ram(const struct vm_ram *r, struct kh_plan_ram *p, struct kh_err *e)
+{
+	struct dax_dev dev;
+	int rc;
+
+	rc = dax_find(r->path, &dev, e);
+	if (rc)
+		return rc;
+	if (copy_str(p->id, sizeof(p->id), r->id) || copy_str(p->path, sizeof(p->path), r->path))
+		return err_set(e, -ENAMETOOLONG, "%s: too long", r->path);
+	p->size = r->size;
+	p->resource = dev.resource;
+	p->dax_size = dev.size;
+	return 0;
+}
+
+int vm_plan(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p, struct kh_err *e)
+{
+	unsigned int i;
+	int rc;
+
+	memset(p, 0, sizeof(*p));
+	p->state = KH_VM_PLANNED;
+	p->old_pid = vm->pid;
+	rc = plan_strings(vm, plan, p);
+	if (rc)
+		return err_set(e, rc, "command lines and environments are too long for a plan");
+	for (i = 0; i < vm->nr_ram; i++) {
+		rc = plan_ram(&vm->ram[i], &p->ram[i], e);
+		if (rc)
+			return rc;
+		p->nr_ram++;
+	}
+	return 0;
+}
