@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Any bytes as a bundle, and as each of the parts that a bundle holds. A
- * checksum keeps a fuzzer out of all that lies behind it, so the harness makes
- * them right where the first byte of its input says so.
+ * The fuzzer's bytes are read as a bundle, and as each part of a bundle. A
+ * wrong checksum ends the reading early, so the harness corrects checksums
+ * where the first byte of the input says so.
  *
- * What comes from bytes whose checksums were not mended must not pass.
+ * The harness computes each checksum by itself. It aborts when a bundle with a
+ * wrong checksum is accepted, and when the verdict is "pass" although a part of
+ * the bundle has a wrong checksum.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +87,66 @@ static void mend_bundle(char *buf, size_t size)
 	b->crc = kh_crc(b, offsetof(struct kh_bundle, crc));
 }
 
+static bool bundle_right(const char *buf, size_t size)
+{
+	const struct kh_bundle *b = (const void *)buf;
+
+	return size >= sizeof(*b) && b->size == size &&
+	       b->hash == kh_hash(b + 1, size - sizeof(*b)) &&
+	       b->crc == kh_crc(b, offsetof(struct kh_bundle, crc));
+}
+
+static bool manifest_right(const char *p, size_t size)
+{
+	const struct kh_manifest *h = (const void *)p;
+
+	return size >= sizeof(*h) && h->hash == kh_hash(h + 1, size - sizeof(*h)) &&
+	       h->crc == kh_crc(h, offsetof(struct kh_manifest, crc));
+}
+
+static bool handover_right(const char *p, size_t size)
+{
+	struct kram_handover h;
+	uint32_t crc;
+
+	if (size != sizeof(h))
+		return false;
+	memcpy(&h, p, sizeof(h));
+	crc = h.crc;
+	h.crc = 0;
+	return crc == crc32(0, (const void *)&h, sizeof(h));
+}
+
+static bool recorder_right(const char *p, size_t size)
+{
+	const struct kram_recorder *r = (const void *)p;
+
+	return size >= sizeof(*r) &&
+	       r->crc == crc32(0, (const void *)r, offsetof(struct kram_recorder, crc));
+}
+
+/* Whether every part with a checksum of its own that @ev has is undamaged. */
+static bool parts_right(const struct evidence *ev)
+{
+	unsigned int i;
+	const char *p;
+	size_t n;
+
+	for (i = 0; i < KH_NR_SECTIONS; i++) {
+		p = ev->blob[i].data;
+		n = ev->blob[i].size;
+		if (!n)
+			continue;
+		if ((i == KH_SEC_MANIFEST_OLD || i == KH_SEC_MANIFEST_NEW) && !manifest_right(p, n))
+			return false;
+		if (i == KH_SEC_HANDOVER && !handover_right(p, n))
+			return false;
+		if (i == KH_SEC_RECORDER && !recorder_right(p, n))
+			return false;
+	}
+	return true;
+}
+
 static void as_bundle(char *buf, size_t size, uint8_t how, struct claims *c)
 {
 	struct kh_err e = { 0 };
@@ -97,8 +159,11 @@ static void as_bundle(char *buf, size_t size, uint8_t how, struct claims *c)
 			mend_bundle(buf, size);
 	}
 	if (!evidence_parse(&ev, buf, size, &e)) {
+		if (!bundle_right(buf, size))
+			abort();	/* accepted with a wrong checksum */
 		claims_make(c, &ev);
-		claims_verdict(c);
+		if (claims_verdict(c) == HOLDS && !parts_right(&ev))
+			abort();	/* a pass that rests on a damaged part */
 	} else if (!e.rc || !e.msg[0]) {
 		abort();	/* refused without a reason */
 	}

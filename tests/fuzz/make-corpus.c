@@ -18,6 +18,30 @@ static int seed(const char *dir, const char *name, char how, const void *data, s
 	return fclose(f) || bad ? -EIO : 0;
 }
 
+/*
+ * Seeds with one changed byte in one part of the bundle. With 0 as the harness's first byte no checksum is
+ * mended and the bundle must be refused; with 1 only the checksums of the bundle itself are mended.
+ */
+static int damaged(const char *dir, const char *bundle, char *data)
+{
+	const struct kh_bundle *b = (const void *)data;
+	char name[64];
+	uint64_t at;
+	unsigned int i, quarter;
+	int rc = 0;
+
+	for (i = 0; i < KH_NR_SECTIONS; i++) {
+		for (quarter = 0; !rc && b->section[i].size && quarter < 4; quarter++) {
+			at = b->section[i].offset + b->section[i].size * quarter / 4;
+			data[at] ^= 1;
+			path_fmt(name, sizeof(name), "%s-part-%u-%u", bundle, i, quarter);
+			rc = seed(dir, name, quarter & 1, data, b->size);
+			data[at] ^= 1;
+		}
+	}
+	return rc;
+}
+
 static int bundle(const char *dir, const struct evidence *ev, const char *name)
 {
 	char path[4096], *data;
@@ -35,6 +59,8 @@ static int bundle(const char *dir, const struct evidence *ev, const char *name)
 	rc = seed(dir, name, 0, data, size);
 	if (!rc)
 		rc = seed(dir, name, 3, data, size);
+	if (!rc)
+		rc = damaged(dir, name, data);
 	free(data);
 	return rc;
 }
