@@ -15,7 +15,7 @@ endif
 CC := gcc
 
 # One file per folder: khctl and its unit tests, the scenarios and the guests' load.
-include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/vm/vm.mk tools/lab/lab.mk tools/bench/bench.mk)
+include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/mutants/mutants.mk tests/vm/vm.mk tools/lab/lab.mk tools/bench/bench.mk)
 
 .PHONY: help
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "                    (BUILD_EACH=1: and a host without KRAM builds after each)"
 	@echo "make check-vm       scenarios in the lab"
 	@echo "make check-evidence every violation, on purpose: who notices? build/evidence/violations.json; not part of check"
+	@echo "make check-mutants  conditions that can be changed without a unit test noticing, listed; not part of check"
 	@echo "make soak           20 upgrades in a row without a false alarm (SOAK=20), not part of check"
 	@echo "make bench          the blackout in virtual time, ours and the stock ways, with a report in build/bench/"
 	@echo "make profile        where the time of one upgrade goes, function by function"

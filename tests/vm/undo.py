@@ -71,8 +71,9 @@ def interrupted(tap, l1, life):
         tap.check("still the old kernel", l1.boot == boot)
         check_second_guest(tap, l1, second)
         report = witness(l1, begin, time.time())
-        seen = {c["id"] for c in report["checks"] if c["verdict"] == "fail"}
-        tap.check("the witness saw neither fault nor reset", not seen & {"iommu.faults", "nic.reset", "iommu.translation"}, seen)
+        verdicts = {c["id"]: c["verdict"] for c in report["checks"]}
+        for wanted in ("iommu.faults", "nic.reset", "iommu.translation"):
+            tap.check(f"the witness: {wanted}", verdicts.get(wanted) == "pass", report)
 
 
 def killed(tap, l1, life):

@@ -196,6 +196,35 @@ def wire_is_counted():
     ok("no capture is unknown", witness.judge(trace(), PATTERNS, BEGIN, END)["verdict"] == "unknown")
 
 
+def changed(data, at, value):
+    return data[:at] + value + data[at + len(value):]
+
+
+def strangers_are_not_counted():
+    """Only a whole UDP datagram with the right magic and check value is a numbered one."""
+    good, mac = frame(True, 5), GUEST
+    ok("a numbered datagram is one", capture.numbered(capture.Frame(0, good), mac) == (0, True, 5, 7))
+    for what, data in (("of another EtherType", changed(good, 12, b"\x08\x06")), ("of another protocol", changed(good, 23, b"\x06")),
+                       ("with another magic", frame(True, 5, magic=capture.UDP_MAGIC + 1)),
+                       ("with a wrong check value", changed(good, len(good) - 1, bytes([good[-1] ^ 1]))),
+                       ("that is cut short", good[:-1])):
+        ok(f"a datagram {what} is not counted", capture.numbered(capture.Frame(0, data), mac) is None)
+    to, own = frame(False, 1), changed(frame(True, 1), 0, b"\xff" * 6)
+    wired = capture.Capture(pcap([], []) + b"".join(
+        struct.pack("<IIII", 1, 0, len(d), len(d)) + d for d in (to, own, frame(True, 2), changed(to, 0, PEER))), MAC)
+    ok("frames to the guest: neither its own broadcast nor another's", [f.data for f in wired.to_guest] == [to], wired.to_guest)
+    ok("an empty record at the end of the file is read",
+       len(capture.frames(pcap([(1, 1)], []) + struct.pack("<IIII", 2, 0, 0, 60))) == 2)
+
+
+def bridges_are_found():
+    """A byte written to the primary bus number says nothing about the bus below."""
+    byte = judge(trace([(1.5, "pci_cfg_write pcie-root-port 00:04.0 @0x18 <- 0xff")]))
+    ok("the bus below a bridge is not read from a byte write", found(byte, "bridge.config") == "pass", byte["checks"])
+    first = judge(trace([(107.0, "vtd_reg_dmar_root addr 0x12345000 scalable 0")], without="0x1b7008000"))
+    ok("a root table that is set for the first time during the upgrade is no pass", found(first, "iommu.root") == "fail", first["checks"])
+
+
 def patterns_are_read():
     line = "'qemu' '-trace' 'vtd_*' '-trace' 'enable=pci_cfg_write' -name 'x y'"
     ok("-trace options are found", traced_patterns(line) == ["vtd_*", "pci_cfg_write"], traced_patterns(line))
@@ -221,8 +250,8 @@ def observers_are_compared():
        [r["agree"] for r in rows(fault, no_dma_fault="violated") if r["claims"] == ["no-dma-fault"]] == [True], fault)
 
 
-for test in (clean_record_passes, violations_are_caught, two_cards, absence_is_not_pass, wire_is_counted, patterns_are_read,
-             observers_are_compared):
+for test in (clean_record_passes, violations_are_caught, two_cards, absence_is_not_pass, wire_is_counted,
+             strangers_are_not_counted, bridges_are_found, patterns_are_read, observers_are_compared):
     test()
 print(f"1..{passed + failed}")
 print(f"{passed} passed, {failed} failed, 0 skipped")
