@@ -4,6 +4,7 @@
 #include "unit.h"
 #include "sample.h"
 #include "evidence/timeline.h"
+#include "base/opts.h"
 #include "base/util.h"
 
 static struct evidence ev;
@@ -317,6 +318,45 @@ static void the_host(void **ctx)
 	assert_int_equal(get("mappings")->verdict, UNKNOWN);
 	strcpy(host()->boot_id, OLD_BOOT);
 	expect("kernel-changed", VIOLATED);
+	host()->boot_id[0] = '\0';
+	expect("kernel-changed", UNKNOWN);
+	assert_string_equal(get("kernel-changed")->evidence, "a boot id is missing");
+}
+
+/* Scripts and people read these words and exit codes. */
+static void verdicts_have_words(void **ctx)
+{
+	static const struct {
+		enum verdict v;
+		const char *verdict, *claim;
+		int status;
+	} want[] = {
+		{ HOLDS, "pass", "holds", EXIT_DONE },
+		{ VIOLATED, "fail", "violated", EXIT_FAILED },
+		{ UNKNOWN, "unknown", "unknown", EXIT_UNKNOWN },
+	};
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
+		assert_string_equal(verdict_name(want[i].v), want[i].verdict);
+		assert_string_equal(claim_name(want[i].v), want[i].claim);
+		assert_int_equal(verdict_exit(want[i].v), want[i].status);
+	}
+}
+
+/* A claim that found no room may have been violated. */
+static void a_full_table_is_no_pass(void **ctx)
+{
+	(void)ctx;
+	assert_int_equal(claims_verdict(c), UNKNOWN);
+	while (c->n < CLAIMS_MAX - 1)
+		claims_add(c, "kernel-changed", "", HOLDS, "yes");
+	assert_int_equal(claims_verdict(c), HOLDS);
+	claims_add(c, "kernel-changed", "", HOLDS, "yes");
+	assert_int_equal(claims_verdict(c), UNKNOWN);
+	claims_add(c, "kernel-changed", "", VIOLATED, "no");
+	assert_int_equal(claims_verdict(c), VIOLATED);
 }
 
 static void bundles(void **ctx)
@@ -492,6 +532,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(manifests, setup, teardown),
 		cmocka_unit_test_setup_teardown(programs, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_host, setup, teardown),
+		cmocka_unit_test_setup_teardown(verdicts_have_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_table_is_no_pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(bundles, setup, teardown),
 		cmocka_unit_test_setup_teardown(timeline_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(timeline_of_recorders, setup, teardown),
