@@ -55,9 +55,9 @@ int main(int argc, char **argv)
 	/* A QEMU that ends while it is written to is an error like any other. */
 	signal(SIGPIPE, SIG_IGN);
 	rc = opts_parse(v, argc - 2, argv + 2, &opts);
-	if (rc > 0) {
+	if (rc > 0)
 		opts_help(stdout, v);
-		return EXIT_DONE;
-	}
-	return rc ? EXIT_USAGE : v->run(&opts);
+	rc = rc > 0 ? EXIT_DONE : rc ? EXIT_USAGE : v->run(&opts);
+	opts_free(v, &opts);
+	return rc;
 }

@@ -49,8 +49,8 @@ static int undo(const struct khctl_opts *o, struct state *s, struct kh_plan *pla
 	rc = kexec_unload();
 	if (rc)
 		err_set(&e, rc, "cannot unload the new kernel: %s", strerror(-rc));
-	for (i = 0; i < plan->nr_vms; i++)
-		run_on(plan, &plan->vm[i], &e);
+	for (i = 0; i < plan->vms.count; i++)
+		run_on(plan, plan_vm(plan, i), &e);
 	if (e.rc) {
 		state_log(s, plan->run_id, "abort", 0, "%.180s", e.msg);
 		return say(o, EXIT_FAILED, "failed", e.msg);

@@ -39,7 +39,7 @@ struct resume {
 	char why_not[200];
 	char id[40];		/* of this boot */
 	uint64_t manifest_took;	/* TSC, 0: there is none */
-	struct load_job job[KH_MAX_VMS];
+	struct load_job *job;
 };
 
 static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
@@ -90,11 +90,11 @@ static void start_job(struct resume *r, struct load_job *job, struct kh_plan_vm 
 
 	vm->error[0] = '\0';
 	/* A guest without preserved devices needs nothing but its RAM. */
-	if (vm->nr_devs && !r->adopted) {
+	if (vm->dev.count && !r->adopted) {
 		vm_failed(vm, name, r->why_not);
 		return;
 	}
-	if (vm->stream_size > vm->stream_room || vm->stream_offset < KH_DATA_OFFSET ||
+	if (vm->stream_size > vm->stream_room || vm->stream_offset < r->state.part[KH_PART_DATA].offset ||
 	    vm->stream_offset > r->state.size ||
 	    vm->stream_size > r->state.size - vm->stream_offset) {
 		vm_failed(vm, name, "its device state lies outside of the state area");
@@ -120,8 +120,8 @@ static void see_runs(struct resume *r)
 	struct kh_plan_vm *vm;
 	unsigned int i;
 
-	for (i = 0; i < r->plan->nr_vms; i++) {
-		vm = &r->plan->vm[i];
+	for (i = 0; i < r->plan->vms.count; i++) {
+		vm = plan_vm(r->plan, i);
 		if (!loaded(&r->job[i]))
 			continue;
 		run = watcher_wait_run(&r->watcher, r->job[i].l.pid, until);
@@ -141,11 +141,11 @@ static unsigned int resume_vms(struct resume *r)
 	unsigned int i, failed = 0;
 	struct kh_plan_vm *vm;
 
-	for (i = 0; i < r->plan->nr_vms; i++)
-		if (r->plan->vm[i].state != KH_VM_RUNNING)
-			start_job(r, &job[i], &r->plan->vm[i]);
-	for (i = 0; i < r->plan->nr_vms; i++) {
-		vm = &r->plan->vm[i];
+	for (i = 0; i < r->plan->vms.count; i++)
+		if (plan_vm(r->plan, i)->state != KH_VM_RUNNING)
+			start_job(r, &job[i], plan_vm(r->plan, i));
+	for (i = 0; i < r->plan->vms.count; i++) {
+		vm = plan_vm(r->plan, i);
 		if (job[i].started) {
 			pthread_join(job[i].thread, NULL);
 			if (job[i].e.rc)
@@ -169,8 +169,8 @@ static void mark_times(struct resume *r, unsigned int failed)
 		m[KH_MARK_BOOT] = r->o->start_tsc;
 	m[KH_MARK_LOADED] = 0;
 	m[KH_MARK_RUN] = 0;
-	for (i = 0; !failed && i < r->plan->nr_vms; i++) {
-		vm = &r->plan->vm[i];
+	for (i = 0; !failed && i < r->plan->vms.count; i++) {
+		vm = plan_vm(r->plan, i);
 		if (vm->loaded_tsc > m[KH_MARK_LOADED])
 			m[KH_MARK_LOADED] = vm->loaded_tsc;
 		if (vm->run_tsc > m[KH_MARK_RUN])
@@ -191,10 +191,10 @@ static void log_phases(struct resume *r)
 	for (i = 4; i < n; i++)
 		state_log(&r->state, r->plan->run_id, p[i].name, 0, "took %llu ns",
 			  (unsigned long long)p[i].ns);
-	for (i = 0; i < r->plan->nr_vms; i++)
+	for (i = 0; i < r->plan->vms.count; i++)
 		state_log(&r->state, r->plan->run_id, "resume", 0, "%s: %s %.120s",
-			  plan_str(r->plan, r->plan->vm[i].name),
-			  vm_state_name(r->plan->vm[i].state), r->plan->vm[i].error);
+			  plan_str(r->plan, plan_vm(r->plan, i)->name),
+			  vm_state_name(plan_vm(r->plan, i)->state), plan_vm(r->plan, i)->error);
 }
 
 /* Once: a second attempt finds the tables in use already. */
@@ -249,7 +249,7 @@ static int report(struct resume *r, unsigned int failed)
 	free(c);
 	if (failed)
 		talk("%u of %u VMs do not run; their memory is kept, khctl resume tries again", failed,
-		     r->plan->nr_vms);
+		     r->plan->vms.count);
 	else if (v != HOLDS)
 		talk("the VMs run, but the verdict is %s: khctl verify", verdict_name(v));
 	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
@@ -270,6 +270,9 @@ static int resume(struct resume *r)
 	if (r->plan->new_boot_id[0] && strcmp(r->plan->new_boot_id, r->id))
 		return say(r->o, EXIT_LOST, "failed",
 			   "the host was booted again since; the guests' memory is not what it was");
+	r->job = calloc(r->plan->vms.count + 1, sizeof(*r->job));
+	if (!r->job)
+		return say(r->o, EXIT_LOST, "failed", "out of memory");
 	look_at_kram(r);
 	if (!(r->plan->flags & KH_PLAN_NO_INSTRUMENTS)) {
 		take_manifest(r);
@@ -289,7 +292,7 @@ static int resume(struct resume *r)
 		recorder_stop();
 	mark_times(r, failed);
 	commit(r, failed);
-	for (i = 0; i < r->plan->nr_vms; i++)
+	for (i = 0; i < r->plan->vms.count; i++)
 		if (loaded(&r->job[i]))
 			vm_load_end(&r->job[i].l);
 	log_phases(r);
@@ -348,6 +351,7 @@ int verb_resume(const void *opts)
 	else
 		rc = finish_boot(open_plan(r));
 	free(r->plan);
+	free(r->job);
 	free(r);
 	return rc;
 }

@@ -66,12 +66,11 @@ static int check_enter(void *ctx, struct kh_err *e)
 	return err_set(e, -EINVAL, "%u checks failed", u->pf.nr_bad);
 }
 
-static int plan_device(struct upgrade *u, const struct vm_dev *d, struct kh_plan_vm *p,
+static int plan_device(struct upgrade *u, const struct vm_dev *d, struct kh_plan_dev *rec,
 		       struct kh_err *e)
 {
 	struct page_source src = { .page = kram_page, .ctx = &u->pf.kram,
 				   .nr_pages = kram_pool(&u->pf.kram) };
-	struct kh_plan_dev *rec = &p->dev[p->nr_devs];
 	uint8_t cfg[PCI_CONFIG_BYTES], bus, devfn;
 	uint16_t seg;
 	int rc;
@@ -85,30 +84,30 @@ static int plan_device(struct upgrade *u, const struct vm_dev *d, struct kh_plan
 	rc = 0;
 	e->rc = 0;
 #endif
-	if (!rc)
-		p->nr_devs++;
 	return rc;
 }
 
 static int plan_vms(struct upgrade *u, struct kh_err *e)
 {
-	uint64_t room = (u->pf.state.size - KH_DATA_OFFSET) / u->pf.nr_vms;
+	const struct kh_extent *data = &u->pf.state.part[KH_PART_DATA];
+	uint64_t room = data->room / u->pf.nr_vms;
 	struct kh_plan *plan = u->plan;
 	struct kh_plan_vm *p;
 	unsigned int i, j;
 	int rc;
 
 	room &= ~(uint64_t)(KH_STREAM_ALIGN - 1);
+	if (plan_array(plan, &plan->vms, u->pf.nr_vms, sizeof(*p)))
+		return err_set(e, -ENOSPC, "the plan is full");
 	for (i = 0; i < u->pf.nr_vms; i++) {
-		p = &plan->vm[i];
+		p = plan_vm(plan, i);
 		rc = vm_plan(&u->pf.vm[i], plan, p, e);
 		for (j = 0; !rc && j < u->pf.vm[i].nr_devs; j++)
-			rc = plan_device(u, &u->pf.vm[i].dev[j], p, e);
+			rc = plan_device(u, &u->pf.vm[i].dev[j], plan_dev(plan, p, j), e);
 		if (rc)
 			return rc;
-		p->stream_offset = KH_DATA_OFFSET + i * room;
+		p->stream_offset = data->offset + i * room;
 		p->stream_room = room;
-		plan->nr_vms++;
 	}
 	return 0;
 }
@@ -210,7 +209,7 @@ static void *save_thread(void *arg)
 
 static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
 {
-	unsigned int i, n = u->plan->nr_vms;
+	unsigned int i, n = u->plan->vms.count;
 	struct kh_plan_vm *p;
 	int rc = 0;
 
@@ -224,7 +223,7 @@ static int save_all(struct upgrade *u, struct save_job *job, struct kh_err *e)
 		if (!job[i].started)
 			continue;
 		pthread_join(job[i].thread, NULL);
-		p = &u->plan->vm[i];
+		p = plan_vm(u->plan, i);
 		p->stop_tsc = job[i].s.stop_tsc;
 		p->saved_tsc = job[i].s.saved_tsc;
 		p->stream_size = job[i].s.size;
@@ -270,7 +269,7 @@ static void take_manifest(struct upgrade *u, const struct kh_manifest *irt)
 static int save_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
-	struct save_job *job = calloc(u->plan->nr_vms, sizeof(*job));
+	struct save_job *job = calloc(u->plan->vms.count, sizeof(*job));
 	struct kh_manifest *irt = NULL;
 	struct tsc_point now;
 	unsigned int i;
@@ -280,11 +279,11 @@ static int save_enter(void *ctx, struct kh_err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	now = tsc_point_now();
 	u->plan->tsc_hz = tsc_hz(&u->begun, &now);
-	for (i = 0; i < u->plan->nr_vms; i++) {
+	for (i = 0; i < u->plan->vms.count; i++) {
 		job[i].s.vm = &u->pf.vm[i];
 		job[i].s.pipe = -1;
-		job[i].s.dst = u->pf.state.base + u->plan->vm[i].stream_offset;
-		job[i].s.room = u->plan->vm[i].stream_room;
+		job[i].s.dst = u->pf.state.base + plan_vm(u->plan, i)->stream_offset;
+		job[i].s.room = plan_vm(u->plan, i)->stream_room;
 		job[i].s.tsc_hz = u->plan->tsc_hz;
 	}
 	/* Whatever can be done before the pause is done for all of them first. */
@@ -295,7 +294,7 @@ static int save_enter(void *ctx, struct kh_err *e)
 		irt = take_irt(u);
 	}
 	u->paused = true;
-	for (i = 0; !rc && i < u->plan->nr_vms; i++)
+	for (i = 0; !rc && i < u->plan->vms.count; i++)
 		rc = vm_save_prepare(&job[i].s, e);
 	if (!rc && intr_pending())
 		rc = err_set(e, -EINTR, "interrupted");
@@ -305,7 +304,7 @@ static int save_enter(void *ctx, struct kh_err *e)
 		rc = save_all(u, job, e);
 	if (!rc && !u->o->no_instruments)
 		take_manifest(u, irt);
-	for (i = 0; i < u->plan->nr_vms; i++)
+	for (i = 0; i < u->plan->vms.count; i++)
 		vm_save_end(&job[i].s);
 	free(irt);
 	free(job);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/opts.h"
 #include "base/util.h"
@@ -20,6 +21,21 @@ static int complain(const struct verb *verb, const char *what, const char *arg)
 	return -EINVAL;
 }
 
+static int add_to_list(const struct verb *verb, struct str_list *list, const char *val)
+{
+	const char **v = list->v;
+
+	if (list->n == list->room) {
+		v = realloc(v, (2 * list->room + 4) * sizeof(*v));
+		if (!v)
+			return complain(verb, "out of memory at", val);
+		list->v = v;
+		list->room = 2 * list->room + 4;
+	}
+	v[list->n++] = val;
+	return 0;
+}
+
 static int set_opt(const struct verb *verb, const struct opt *o, const char *val, void *opts)
 {
 	char *field = (char *)opts + o->offset;
@@ -35,10 +51,7 @@ static int set_opt(const struct verb *verb, const struct opt *o, const char *val
 		*(const char **)field = val;
 		return 0;
 	case OPT_LIST:
-		if (list->n == OPT_LIST_MAX)
-			return complain(verb, "given too often:", o->name);
-		list->v[list->n++] = val;
-		return 0;
+		return add_to_list(verb, list, val);
 	}
 	return -EINVAL;
 }
@@ -98,6 +111,20 @@ int opts_parse(const struct verb *verb, int argc, char **argv, void *opts)
 		if (o->required && !is_set(o, opts))
 			return complain(verb, "missing option:", o->name);
 	return 0;
+}
+
+void opts_free(const struct verb *verb, void *opts)
+{
+	struct str_list *list;
+	const struct opt *o;
+
+	for (o = verb->opts; o->name; o++) {
+		if (o->type != OPT_LIST)
+			continue;
+		list = (struct str_list *)((char *)opts + o->offset);
+		free(list->v);
+		memset(list, 0, sizeof(*list));
+	}
 }
 
 void opts_help(FILE *f, const struct verb *verb)

@@ -17,11 +17,11 @@ enum exit_code {
 	EXIT_UNKNOWN	= 5,	/* nothing is violated, but not all is known */
 };
 
-#define OPT_LIST_MAX 16
-
+/** struct str_list - arguments of an option that may be repeated; @v has room for @room of them */
 struct str_list {
-	const char *v[OPT_LIST_MAX];
+	const char **v;
 	unsigned int n;
+	unsigned int room;
 };
 
 enum opt_type {
@@ -67,6 +67,9 @@ struct verb {
  * Return: 0; 1 when --help was asked for; -EINVAL after a message on stderr.
  */
 int opts_parse(const struct verb *verb, int argc, char **argv, void *opts);
+
+/** opts_free() - what opts_parse() allocated, also after an error */
+void opts_free(const struct verb *verb, void *opts);
 
 void opts_help(FILE *f, const struct verb *verb);
 

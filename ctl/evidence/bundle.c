@@ -33,10 +33,20 @@ static int index_host(struct evidence *ev, struct kh_err *e)
 
 static int index_plan(struct evidence *ev, struct kh_err *e)
 {
-	const struct kh_plan *p = ev->blob[KH_SEC_PLAN].data;
+	struct kh_plan *p = ev->blob[KH_SEC_PLAN].data;
+	int rc;
 
-	if (plan_check(p, ev->blob[KH_SEC_PLAN].size))
-		return err_set(e, -EBADMSG, "the plan is damaged");
+	ev->plan = p;
+	if (!plan_check(p, ev->blob[KH_SEC_PLAN].size))
+		return 0;
+	/* Another khctl wrote it. */
+	ev->plan = NULL;
+	rc = plan_read(ev->blob[KH_SEC_PLAN].data, ev->blob[KH_SEC_PLAN].size, &p, e);
+	if (rc)
+		return rc;
+	free(ev->blob[KH_SEC_PLAN].data);
+	ev->blob[KH_SEC_PLAN].data = p;
+	ev->blob[KH_SEC_PLAN].size = p->size;
 	ev->plan = p;
 	return 0;
 }

@@ -116,14 +116,14 @@ void claims_make(struct claims *c, const struct evidence *ev)
 	n = c->n;
 	judge_instruments(&j);
 	judge_host(&j);
-	for (i = 0; i < ev->plan->nr_vms; i++) {
-		vm = &ev->plan->vm[i];
+	for (i = 0; i < ev->plan->vms.count; i++) {
+		vm = plan_vm(ev->plan, i);
 		claims_add(c, "vm-resumed", plan_str(ev->plan, vm->name),
 		      vm->state == KH_VM_RUNNING ? HOLDS : VIOLATED, "%s%s%s",
 		      vm_state_name(vm->state), vm->error[0] ? ": " : "", vm->error);
-		for (k = 0; k < vm->nr_devs; k++, index++) {
-			judge_device(&j, vm, index, &vm->dev[k]);
-			judge_config(&j, vm, index, &vm->dev[k]);
+		for (k = 0; k < vm->dev.count; k++, index++) {
+			judge_device(&j, vm, index, plan_dev(ev->plan, vm, k));
+			judge_config(&j, vm, index, plan_dev(ev->plan, vm, k));
 		}
 	}
 	sections[KH_OLD] = ev->blob[KH_SEC_EVENTS_OLD].size ? ev->blob[KH_SEC_EVENTS_OLD].data : NULL;

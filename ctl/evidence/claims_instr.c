@@ -32,9 +32,9 @@ static uint64_t first_start(const struct kh_plan *plan)
 	uint64_t t = 0;
 	unsigned int i;
 
-	for (i = 0; i < plan->nr_vms; i++)
-		if (plan->vm[i].start_tsc && (!t || plan->vm[i].start_tsc < t))
-			t = plan->vm[i].start_tsc;
+	for (i = 0; i < plan->vms.count; i++)
+		if (plan_vm(plan, i)->start_tsc && (!t || plan_vm(plan, i)->start_tsc < t))
+			t = plan_vm(plan, i)->start_tsc;
 	return t;
 }
 
@@ -158,9 +158,9 @@ static bool kept_domain(const struct kh_plan *plan, uint64_t did)
 {
 	unsigned int i, j;
 
-	for (i = 0; i < plan->nr_vms; i++)
-		for (j = 0; j < plan->vm[i].nr_devs; j++)
-			if (plan->vm[i].dev[j].map.did == did)
+	for (i = 0; i < plan->vms.count; i++)
+		for (j = 0; j < plan_vm(plan, i)->dev.count; j++)
+			if (plan_dev(plan, plan_vm(plan, i), j)->map.did == did)
 				return true;
 	return false;
 }
@@ -229,9 +229,9 @@ void claims_instr(struct claims *c, const void * const section[KH_NR_SIDES],
 
 	read_side(&si, section[KH_OLD], KH_OLD);
 	read_side(&si, section[KH_NEW], KH_NEW);
-	for (i = 0; i < plan->nr_vms; i++)
-		for (j = 0; j < plan->vm[i].nr_devs; j++, devices++)
-			claim_quiet(&si, &plan->vm[i].dev[j]);
+	for (i = 0; i < plan->vms.count; i++)
+		for (j = 0; j < plan_vm(plan, i)->dev.count; j++, devices++)
+			claim_quiet(&si, plan_dev(plan, plan_vm(plan, i), j));
 	if (devices)
 		claim_quiet(&si, NULL);
 }

@@ -283,9 +283,9 @@ static void judge_ram(struct judge *j)
 	uint64_t bytes = 0;
 	unsigned int i, k;
 
-	for (i = 0; i < plan->nr_vms; i++)
-		for (k = 0; k < plan->vm[i].nr_ram && !f.bad && j->ev->iomem; k++) {
-			r = &plan->vm[i].ram[k];
+	for (i = 0; i < plan->vms.count; i++)
+		for (k = 0; k < plan_vm(plan, i)->ram.count && !f.bad && j->ev->iomem; k++) {
+			r = plan_ram(plan, plan_vm(plan, i), k);
 			bytes += r->dax_size;
 			f.bad = is_system_ram(j->ev->iomem, r->resource, r->dax_size, f.text,
 					      sizeof(f.text));
@@ -309,9 +309,9 @@ static bool stored_to_guest(const struct kh_event *ev, const void *arg)
 
 	if (ev->type != KH_EV_RAM_WRITTEN)
 		return false;
-	for (i = 0; i < plan->nr_vms; i++)
-		for (k = 0; k < plan->vm[i].nr_ram; k++) {
-			r = &plan->vm[i].ram[k];
+	for (i = 0; i < plan->vms.count; i++)
+		for (k = 0; k < plan_vm(plan, i)->ram.count; k++) {
+			r = plan_ram(plan, plan_vm(plan, i), k);
 			if (ev->arg[0] < r->resource + r->dax_size &&
 			    ev->arg[0] + ev->arg[1] > r->resource)
 				return true;
@@ -346,9 +346,9 @@ static bool looked_at_all(const struct judge *j, enum kh_side side)
 	bool any = false;
 	unsigned int i, k;
 
-	for (i = 0; i < j->plan->nr_vms; i++)
-		for (k = 0; k < j->plan->vm[i].nr_ram; k++) {
-			r = &j->plan->vm[i].ram[k];
+	for (i = 0; i < j->plan->vms.count; i++)
+		for (k = 0; k < plan_vm(j->plan, i)->ram.count; k++) {
+			r = plan_ram(j->plan, plan_vm(j->plan, i), k);
 			if (looked_from(j, side, r->resource) < r->resource + r->dax_size)
 				return false;
 			any = true;
@@ -408,8 +408,8 @@ static bool any_device(const struct kh_plan *plan)
 {
 	unsigned int i;
 
-	for (i = 0; i < plan->nr_vms; i++)
-		if (plan->vm[i].nr_devs)
+	for (i = 0; i < plan->vms.count; i++)
+		if (plan_vm(plan, i)->dev.count)
 			return true;
 	return false;
 }

@@ -75,19 +75,19 @@ static void json_vm(const struct kh_plan *plan, const struct kh_plan_vm *vm, str
 	if (vm->run_tsc > vm->stop_tsc)
 		out_u64(o, "blackout_ns", tsc_to_ns(vm->run_tsc - vm->stop_tsc, plan->tsc_hz));
 	a = out_array(o, "ram");
-	for (i = 0; i < vm->nr_ram; i++) {
+	for (i = 0; i < vm->ram.count; i++) {
 		d = out_element(a);
-		out_str(d, "id", vm->ram[i].id);
-		out_str(d, "path", vm->ram[i].path);
-		out_hex(d, "resource", vm->ram[i].resource);
-		out_u64(d, "bytes", vm->ram[i].size);
+		out_str(d, "id", plan_ram(plan, vm, i)->id);
+		out_str(d, "path", plan_ram(plan, vm, i)->path);
+		out_hex(d, "resource", plan_ram(plan, vm, i)->resource);
+		out_u64(d, "bytes", plan_ram(plan, vm, i)->size);
 	}
 	a = out_array(o, "devices");
-	for (i = 0; i < vm->nr_devs; i++) {
+	for (i = 0; i < vm->dev.count; i++) {
 		d = out_element(a);
-		out_str(d, "bdf", vm->dev[i].bdf);
-		out_u64(d, "unit", vm->dev[i].unit);
-		json_map(&vm->dev[i].map, out_object(d, "mappings"));
+		out_str(d, "bdf", plan_dev(plan, vm, i)->bdf);
+		out_u64(d, "unit", plan_dev(plan, vm, i)->unit);
+		json_map(&plan_dev(plan, vm, i)->map, out_object(d, "mappings"));
 	}
 }
 
@@ -116,8 +116,8 @@ static void json_plan(const struct kh_plan *plan, struct json_object *o)
 		out_bool(j, "in_blackout", p[i].in_blackout);
 	}
 	a = out_array(o, "vms");
-	for (i = 0; i < plan->nr_vms; i++)
-		json_vm(plan, &plan->vm[i], out_element(a));
+	for (i = 0; i < plan->vms.count; i++)
+		json_vm(plan, plan_vm(plan, i), out_element(a));
 }
 
 static void json_kram(const struct kh_plan *plan, struct json_object *o)
@@ -186,7 +186,7 @@ void report_print(const struct state *s, const struct kh_plan *plan, bool human)
 		       p[i].in_blackout ? "guests stand" : "guests run");
 	if (n == REPORT_PHASES)
 		printf("blackout\t%s\n", out_ns(b, sizeof(b), blackout, human));
-	for (i = 0; i < plan->nr_vms; i++)
-		printf("vm\t%s\t%s\t%u devices\t%s\n", plan_str(plan, plan->vm[i].name),
-		       vm_state_name(plan->vm[i].state), plan->vm[i].nr_devs, plan->vm[i].error);
+	for (i = 0; i < plan->vms.count; i++)
+		printf("vm\t%s\t%s\t%u devices\t%s\n", plan_str(plan, plan_vm(plan, i)->name),
+		       vm_state_name(plan_vm(plan, i)->state), plan_vm(plan, i)->dev.count, plan_vm(plan, i)->error);
 }

@@ -24,7 +24,7 @@ const char *probe_state_name(uint32_t state)
 
 static char *section(const struct state *s, enum kh_side side)
 {
-	return s->base + KH_EVENTS_OFFSET(side);
+	return state_part(s, KH_PART_EVENTS_OLD + side);
 }
 
 /* Into the copy that is not the valid one, its checksum last. */
@@ -55,7 +55,7 @@ int events_begin(struct events_out *out, struct state *s, enum kh_side side, con
 	out->s = s;
 	out->side = side;
 	out->h.magic = KH_EVENTS_MAGIC;
-	out->h.version = KH_STATE_VERSION;
+	out->h.version = KH_EVENTS_VERSION;
 	out->h.header_size = sizeof(out->h);
 	out->h.event_version = KH_EVENT_VERSION;
 	out->h.event_size = sizeof(struct kh_event);
@@ -126,7 +126,7 @@ void events_finish(struct events_out *out, struct instr *in)
 
 static bool header_valid(const struct kh_events *h)
 {
-	return h->magic == KH_EVENTS_MAGIC && h->version == KH_STATE_VERSION &&
+	return h->magic == KH_EVENTS_MAGIC && h->version == KH_EVENTS_VERSION &&
 	       h->header_size == sizeof(*h) && h->nr_events <= MAX_EVENTS &&
 	       h->nr_probes <= KH_MAX_PROBES &&
 	       h->crc == kh_crc(h, offsetof(struct kh_events, crc)) &&

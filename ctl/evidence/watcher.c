@@ -65,9 +65,9 @@ static void watch_devices(struct watcher *w)
 	unsigned int i, j;
 
 	w->watch = NULL;
-	for (i = 0; plan && i < plan->nr_vms; i++)
-		for (j = 0; j < plan->vm[i].nr_devs; j++)
-			if (watch_all(w->in, plan->vm[i].dev[j].bdf))
+	for (i = 0; plan && i < plan->vms.count; i++)
+		for (j = 0; j < plan_vm(plan, i)->dev.count; j++)
+			if (watch_all(w->in, plan_dev(plan, plan_vm(plan, i), j)->bdf))
 				w->out.h.dropped++;	/* its writes will not be seen */
 }
 

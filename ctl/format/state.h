@@ -21,32 +21,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Raised with every change to a structure below. */
-#define KH_STATE_VERSION	2
+/*
+ * Version 3. A later khctl may make each structure and each array entry longer, without a new
+ * version: header_size and kh_array.entry_size say how long they are. A reader takes the fields
+ * that it knows, and reads a field that is not there as zero. The version is raised only for a
+ * change that an older reader must not accept. khctl also reads version 2 (state_v2.h).
+ *
+ * The crc is always the last field of a structure, also of a longer one.
+ */
+#define KH_STATE_VERSION	3
+#define KH_STATE_OLDEST		2	/* the oldest version that khctl reads */
 
 #define KH_SUPER_MAGIC		0x524550555354484bULL	/* "KHTSUPER" */
 #define KH_COMMIT_MAGIC		0x54494d4d4f43484bULL	/* "KHCOMMIT" */
 #define KH_PLAN_MAGIC		0x4e414c505354484bULL	/* "KHTSPLAN" */
 #define KH_LOG_MAGIC		0x474f4c4bU		/* "KLOG" */
 #define KH_EVENTS_MAGIC		0x53544e455654484bULL	/* "KHTVENTS" */
+#define KH_EVENTS_VERSION	2
+#define KH_LAYOUT_MAGIC		0x54554f59414c484bULL	/* "KHLAYOUT" */
+#define KH_RECORD_MAGIC		0x4452434552564d4bULL	/* "KMVRECRD" */
 
-/* Where things lie, in bytes from the start of the area. */
+/*
+ * Where things lie, in bytes from the start of the area, unless struct kh_layout says otherwise:
+ * in a small area, and in one of version 2.
+ */
 #define KH_SUPER_OFFSET		0x0
+#define KH_LAYOUT_OFFSET	0x800
 #define KH_COMMIT_OFFSET(i)	(0x1000 + (i) * 0x1000)	/* i = 0, 1 */
+#define KH_RECORDS_OFFSET	0x4000		/* records of the VMs, struct kh_vm_record */
+#define KH_RECORDS_ROOM		0xc000
 #define KH_LOG_OFFSET		0x10000
 #define KH_LOG_RECORDS		4096
 #define KH_EVENTS_OFFSET(k)	(0x110000 + (k) * 0x50000) /* k: enum kh_side */
-#define KH_EVENTS_ROOM		0x50000
+#define KH_EVENTS_ROOM		0x50000	/* in every layout */
 /* 0x1b0000 to 0x200000: manifests, ctl/format/manifest.h */
 #define KH_PLAN_OFFSET(i)	(0x200000 + (i) * 0x100000) /* i = 0, 1 */
 #define KH_PLAN_ROOM		0x100000
 #define KH_DATA_OFFSET		0x400000	/* device state of the VMs */
 #define KH_AREA_MIN		0x600000
 #define KH_STREAM_ALIGN		0x200000
-
-#define KH_MAX_VMS		16
-#define KH_MAX_RAM		8	/* backends of a VM */
-#define KH_MAX_DEVS		8	/* preserved devices of a VM */
+/* An area of at least this size gets the large layout: room for hundreds of VMs. */
+#define KH_AREA_LARGE		0x4000000
 
 /**
  * struct kh_super - the first bytes of a state area
@@ -56,7 +71,11 @@
  * @size: bytes of the area
  * @resource: physical address of the area
  * @created: seconds since 1970
+ * @layout: where struct kh_layout lies; 0: there is none, the offsets above hold
  * @crc: of what lies before it
+ *
+ * khctl turns an area of version 2 into one of version 3 with two stores: @version, then @crc. A
+ * @crc that would be right for version 2 is therefore accepted in version 3 too.
  */
 struct kh_super {
 	uint64_t magic;
@@ -65,11 +84,54 @@ struct kh_super {
 	uint64_t size;
 	uint64_t resource;
 	uint64_t created;
-	uint64_t reserved[2];
+	uint64_t layout;
+	uint64_t reserved;
 	uint32_t pad;
 	uint32_t crc;
 };
 static_assert(sizeof(struct kh_super) == 64, "layout of struct kh_super");
+
+/** enum kh_part - the parts of an area; numbers are for good */
+enum kh_part {
+	KH_PART_LOG		= 0,
+	KH_PART_EVENTS_OLD	= 1,	/* KH_EVENTS_ROOM bytes, as the next */
+	KH_PART_EVENTS_NEW	= 2,
+	KH_PART_MANIFEST_OLD	= 3,
+	KH_PART_MANIFEST_NEW	= 4,
+	KH_PART_PLAN_0		= 5,
+	KH_PART_PLAN_1		= 6,
+	KH_PART_RECORDS		= 7,
+	KH_PART_DATA		= 8,	/* device state of the VMs, up to the end of the area */
+	KH_NR_PARTS		= 9
+};
+
+/** struct kh_extent - bytes of the area, from its start */
+struct kh_extent {
+	uint64_t offset;
+	uint64_t room;
+};
+
+/**
+ * struct kh_layout - where the parts of an area lie
+ * @magic: KH_LAYOUT_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @nr_parts: how many of @part are there
+ * @part: enum kh_part
+ * @crc: of what lies before it
+ */
+struct kh_layout {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint32_t nr_parts;
+	uint32_t reserved;
+	struct kh_extent part[16];
+	uint32_t pad;
+	uint32_t crc;
+};
+static_assert(sizeof(struct kh_layout) == 288, "layout of struct kh_layout");
+static_assert(KH_LAYOUT_OFFSET + sizeof(struct kh_layout) <= KH_COMMIT_OFFSET(0), "before the commits");
 
 /**
  * enum kh_state - how far an upgrade has come
@@ -77,7 +139,7 @@ static_assert(sizeof(struct kh_super) == 64, "layout of struct kh_super");
  * @KH_PREPARED: planned, guests run or are being saved, old kernel
  * @KH_SAVED: guests saved; the next thing is the jump
  * @KH_RESUMED: every guest runs on the new kernel
- * @KH_FAILED: on the new kernel, and some guest does not run
+ * @KH_FAILED: on the new kernel, and the saved state of some guest is still kept for it
  * @KH_ABORTED: undone on the old kernel
  */
 enum kh_state {
@@ -178,7 +240,7 @@ static_assert(sizeof(struct kh_probe) == 24, "layout of struct kh_probe");
 /**
  * struct kh_events - what khctl's programs saw on one side of the jump
  * @magic: KH_EVENTS_MAGIC
- * @version: KH_STATE_VERSION
+ * @version: KH_EVENTS_VERSION
  * @header_size: bytes of this structure
  * @seq: the valid header with the highest number counts
  * @run_id: the upgrade
@@ -232,6 +294,19 @@ static_assert(KH_EVENTS_OFFSET(KH_NR_SIDES) <= KH_PLAN_OFFSET(0), "events fit be
 struct kh_str {
 	uint32_t off;
 	uint32_t len;
+};
+
+/**
+ * struct kh_array - entries inside the plan
+ * @off: from the start of the plan, a multiple of 8
+ * @count: how many
+ * @entry_size: bytes of each, a multiple of 8
+ */
+struct kh_array {
+	uint32_t off;
+	uint32_t count;
+	uint32_t entry_size;
+	uint32_t reserved;
 };
 
 /**
@@ -314,7 +389,8 @@ enum kh_vm_state {
 	KH_VM_PLANNED	= 0,
 	KH_VM_SAVED	= 1,
 	KH_VM_RUNNING	= 2,	/* on the new kernel */
-	KH_VM_FAILED	= 3,
+	KH_VM_FAILED	= 3,	/* its memory and its device state are kept */
+	KH_VM_FORGOTTEN	= 4,	/* it did not run, and the operator gave it up */
 	KH_NR_VM_STATES
 };
 
@@ -328,9 +404,13 @@ enum kh_vm_state {
  * @cwd: its working directory
  * @out: where its standard output goes, nothing: the log of khctl
  * @err: the same for standard error
+ * @attrs: what else of the process and the machine is carried over, JSON text
  * @state: enum kh_vm_state
- * @nr_ram: memory backends
- * @nr_devs: preserved devices
+ * @old_pid: of QEMU in the old kernel
+ * @new_pid: of QEMU in the new kernel, 0: none that is known
+ * @new_start: when that process began, as field 22 of /proc/PID/stat
+ * @ram: its memory backends, struct kh_plan_ram
+ * @dev: its preserved devices, struct kh_plan_dev
  * @stream_offset: of its device state, from the start of the area
  * @stream_room: bytes it may take
  * @stream_size: bytes it took
@@ -351,10 +431,14 @@ struct kh_plan_vm {
 	struct kh_str cwd;
 	struct kh_str out;
 	struct kh_str err;
+	struct kh_str attrs;
 	uint32_t state;
 	uint32_t old_pid;
-	uint32_t nr_ram;
-	uint32_t nr_devs;
+	uint32_t new_pid;
+	uint32_t reserved;
+	uint64_t new_start;
+	struct kh_array ram;
+	struct kh_array dev;
 	uint64_t stream_offset;
 	uint64_t stream_room;
 	uint64_t stream_size;
@@ -365,10 +449,76 @@ struct kh_plan_vm {
 	uint64_t loaded_tsc;
 	uint64_t run_tsc;
 	char error[248];
-	struct kh_plan_ram ram[KH_MAX_RAM];
-	struct kh_plan_dev dev[KH_MAX_DEVS];
 };
-static_assert(sizeof(struct kh_plan_vm) == 2832, "layout of struct kh_plan_vm");
+static_assert(sizeof(struct kh_plan_vm) == 448, "layout of struct kh_plan_vm");
+
+/**
+ * struct kh_plan_left - a process that the operator left behind by name
+ * @pid: of the process
+ * @comm: its name
+ * @why: why it was found, for example "has a VM of KVM"
+ */
+struct kh_plan_left {
+	uint32_t pid;
+	uint32_t reserved;
+	char comm[32];
+	char why[88];
+};
+static_assert(sizeof(struct kh_plan_left) == 128, "layout of struct kh_plan_left");
+
+/**
+ * enum kh_record_state - how far the resume of one VM has come
+ * @KH_REC_NONE: its QEMU was not started, or it was ended before it got the device state
+ * @KH_REC_STARTED: QEMU runs and has not got the whole device state: the guest cannot run
+ * @KH_REC_USED: QEMU got the whole device state: the guest may run, and nobody may start it again
+ * @KH_REC_RUNNING: QEMU said that the guest runs
+ * @KH_REC_UNUSED: QEMU got the device state, and it is known that the guest never ran
+ */
+enum kh_record_state {
+	KH_REC_NONE	= 0,
+	KH_REC_STARTED	= 1,
+	KH_REC_USED	= 2,
+	KH_REC_RUNNING	= 3,
+	KH_REC_UNUSED	= 4,
+	KH_NR_REC_STATES
+};
+
+/**
+ * struct kh_vm_record - what khctl resume has done for one VM
+ * @magic: KH_RECORD_MAGIC
+ * @version: KH_STATE_VERSION
+ * @header_size: bytes of this structure
+ * @seq: number of the write, from 1; of the two copies the valid one with the higher number counts
+ * @run_id: the upgrade; a record of another one does not count
+ * @boot_id: of the kernel in which @pid means something
+ * @index: of the VM in the plan
+ * @state: enum kh_record_state
+ * @pid: of QEMU
+ * @start: when that process began, as field 22 of /proc/PID/stat
+ * @tsc: when this was written
+ * @crc: of what lies before it
+ *
+ * Each VM has two copies, the copy seq & 1 is written next. The record of a VM is written by its own
+ * thread and without the plan, for the guests stand.
+ */
+struct kh_vm_record {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size;
+	uint64_t seq;
+	uint8_t run_id[16];
+	char boot_id[40];
+	uint32_t index;
+	uint32_t state;
+	uint32_t pid;
+	uint32_t reserved;
+	uint64_t start;
+	uint64_t tsc;
+	uint32_t pad;
+	uint32_t crc;
+};
+static_assert(sizeof(struct kh_vm_record) == 120, "layout of struct kh_vm_record");
+#define KH_RECORD_STRIDE	128	/* bytes from one copy to the next */
 
 /** enum kh_mark - instants of a run, as TSC values */
 enum kh_mark {
@@ -391,13 +541,12 @@ enum kh_mark {
  * @magic: KH_PLAN_MAGIC
  * @version: KH_STATE_VERSION
  * @header_size: bytes of this structure
- * @size: bytes of the plan, with the strings that follow this structure
+ * @size: bytes of the plan, with the arrays and strings that follow this structure
  * @run_id: random, names the upgrade
  * @tsc_hz: frequency of the TSC
  * @kram_generation: of the old kernel
  * @kram_used_pages: of the old kernel, in all areas, before the pause
  * @kram_start: physical address of KRAM area 0
- * @nr_vms: how many of @vm are there
  * @flags: KH_PLAN_NO_INSTRUMENTS: neither recorder nor manifests nor BPF programs
  * @old_boot_id: /proc/sys/kernel/random/boot_id of the old kernel
  * @new_boot_id: of the new one, once it runs
@@ -408,7 +557,8 @@ enum kh_mark {
  * @initrd: path of the initial RAM disk
  * @cmdline: command line of the new kernel
  * @mark: enum kh_mark
- * @vm: the VMs
+ * @vms: struct kh_plan_vm
+ * @left: processes that were left behind, struct kh_plan_left
  */
 struct kh_plan {
 	uint64_t magic;
@@ -420,8 +570,8 @@ struct kh_plan {
 	uint64_t kram_generation;
 	uint64_t kram_used_pages;
 	uint64_t kram_start;
-	uint32_t nr_vms;
 	uint32_t flags;
+	uint32_t reserved;
 	char old_boot_id[40];
 	char new_boot_id[40];
 	char old_kernel[192];
@@ -431,8 +581,9 @@ struct kh_plan {
 	struct kh_str initrd;
 	struct kh_str cmdline;
 	uint64_t mark[KH_NR_MARKS];
-	struct kh_plan_vm vm[KH_MAX_VMS];
+	struct kh_array vms;
+	struct kh_array left;
 };
-static_assert(sizeof(struct kh_plan) == 888 + 16 * 2832, "layout of struct kh_plan");
+static_assert(sizeof(struct kh_plan) == 920, "layout of struct kh_plan");
 
 #endif /* KHCTL_STATE_H */

@@ -71,6 +71,11 @@ void preflight_end(struct preflight *pf)
 
 	for (i = 0; i < pf->nr_vms; i++)
 		vm_close(&pf->vm[i]);
+	free(pf->vm);
+	free(pf->vm_ok);
+	pf->vm = NULL;
+	pf->vm_ok = NULL;
+	pf->nr_vms = 0;
 	if (pf->have_state)
 		state_close(&pf->state);
 	kram_close(&pf->kram);

@@ -62,8 +62,8 @@ struct preflight {
 	char cmdline[CMDLINE_MAX];
 	char late[1536];
 	unsigned int nr_vms;
-	struct vm vm[KH_MAX_VMS];
-	bool vm_ok[KH_MAX_VMS];
+	struct vm *vm;
+	bool *vm_ok;
 	uint64_t table_pages;	/* that the VMs use now */
 };
 

@@ -271,7 +271,7 @@ void check_kram_room(struct preflight *pf)
 
 void check_state_room(struct preflight *pf)
 {
-	uint64_t room = pf->state.size - KH_DATA_OFFSET;
+	uint64_t room = pf->state.part[KH_PART_DATA].room;
 	unsigned int n = pf->nr_vms ? pf->nr_vms : 1;
 	char remedy[160];
 
@@ -282,7 +282,7 @@ void check_state_room(struct preflight *pf)
 		return;
 	}
 	path_fmt(remedy, sizeof(remedy), "use a namespace of at least %llu bytes",
-		 KH_DATA_OFFSET + n * PREFLIGHT_STREAM_MIN);
+		 pf->state.part[KH_PART_DATA].offset + n * PREFLIGHT_STREAM_MIN);
 	check_bad(pf, "state-room", pf->state.dev.path, "room for the device state of each VM",
 		  remedy, "%llu bytes for each of %u VMs", (unsigned long long)room, n);
 }

@@ -2,6 +2,7 @@
 /* Checks of the VMs and their devices. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/util.h"
 #include "host/iommu.h"
@@ -178,7 +179,11 @@ void check_vms(struct preflight *pf, const struct preflight_in *in)
 	struct vm *vm;
 	unsigned int i;
 
-	for (i = 0; i < in->qmp->n && i < KH_MAX_VMS; i++) {
+	pf->vm = calloc(in->qmp->n + 1, sizeof(*pf->vm));
+	pf->vm_ok = calloc(in->qmp->n + 1, sizeof(*pf->vm_ok));
+	if (!pf->vm || !pf->vm_ok)
+		abort();	/* nothing has been changed yet */
+	for (i = 0; i < in->qmp->n; i++) {
 		vm = &pf->vm[pf->nr_vms++];
 		memset(&e, 0, sizeof(e));
 		if (vm_learn(vm, in->qmp->v[i], in->cancel_fd, &e)) {

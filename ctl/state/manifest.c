@@ -12,18 +12,23 @@
 
 #define IRT_PAGES	256	/* 65536 entries of 16 bytes */
 #define IRT_PER_PAGE	256
-#define PAGES_MAX	4096
+#define PAGES_MAX	65536	/* of tables, 24 bytes each in the manifest */
+#define IRTES_MAX	16384
 
 _Static_assert(sizeof(((struct kh_man_dev *)0)->cfg) == PCI_CONFIG_BYTES, "configuration space");
 
-/* In one piece, of which the kernel hands out what is touched: guests stand. */
+/*
+ * One piece of memory, followed by the devices. The kernel hands out only what is touched, for the
+ * guests stand meanwhile.
+ */
 struct take {
 	struct kh_manifest h;
 	struct kh_man_unit unit[KRAM_MAX_UNITS];
-	struct kh_man_dev dev[KH_MAX_VMS * KH_MAX_DEVS];
 	struct kh_man_page page[PAGES_MAX];
-	struct kh_man_irte irte[PAGES_MAX];
+	struct kh_man_irte irte[IRTES_MAX];
 	uint32_t at;		/* index of the device that is walked */
+	uint32_t pad;
+	struct kh_man_dev dev[];
 };
 
 static void add_page(void *ctx, uint64_t pa, const void *data, enum kram_owner kind)
@@ -56,7 +61,7 @@ static void take_irt(struct take *t, struct kram *kram, uint32_t unit)
 		for (i = 0; i < IRT_PER_PAGE; i++) {
 			if (!(e[2 * i] & 1))
 				continue;
-			if (t->h.nr_irtes == PAGES_MAX) {
+			if (t->h.nr_irtes == IRTES_MAX) {
 				t->h.missing |= KH_MISSING_ROOM;
 				return;
 			}
@@ -76,7 +81,7 @@ static void take_over_irt(struct take *t, const struct kh_manifest *prior)
 	uint32_t i;
 
 	if (manifest_read(&m, prior, prior->size, &e) || m.h->missing & KH_MISSING_IRT ||
-	    m.h->nr_pages > PAGES_MAX - t->h.nr_pages || m.h->nr_irtes > PAGES_MAX)
+	    m.h->nr_pages > PAGES_MAX - t->h.nr_pages || m.h->nr_irtes > IRTES_MAX)
 		return;
 	for (i = 0; i < m.h->nr_units && i < t->h.nr_units; i++)
 		if (m.unit[i].irta != t->unit[i].irta)
@@ -164,8 +169,10 @@ static struct kh_manifest *join(struct take *t, size_t *size)
 struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, struct kram *kram,
 				  enum man_irt irt, const struct kh_manifest *prior, size_t *size)
 {
-	struct take *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t room = sizeof(struct take) + plan_devices(plan) * sizeof(struct kh_man_dev);
+	struct take *t = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kh_manifest *out;
+	const struct kh_plan_vm *vm;
 	unsigned int i, j;
 
 	if (t == MAP_FAILED)
@@ -182,24 +189,26 @@ struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, 
 	take_units(t, kram, irt);
 	if (prior)
 		take_over_irt(t, prior);
-	for (i = 0; irt != IRT_ALONE && i < plan->nr_vms; i++)
-		for (j = 0; j < plan->vm[i].nr_devs && j < KH_MAX_DEVS; j++)
-			take_dev(t, kram, plan->vm[i].dev[j].bdf);
+	for (i = 0; irt != IRT_ALONE && i < plan->vms.count; i++) {
+		vm = plan_vm(plan, i);
+		for (j = 0; j < vm->dev.count; j++)
+			take_dev(t, kram, plan_dev(plan, vm, j)->bdf);
+	}
 	out = join(t, size);
-	munmap(t, sizeof(*t));
+	munmap(t, room);
 	return out;
 }
 
 int manifest_put(struct state *s, enum kh_side side, const struct kh_manifest *h)
 {
-	char *at = s->base + KH_MANIFEST_OFFSET(side);
+	char *at = state_part(s, KH_PART_MANIFEST_OLD + side);
 
 	if (!s->writable)
 		return -EROFS;
 	memset(at, 0, sizeof(*h));
 	if (!h)
 		return 0;
-	if (h->size > KH_MANIFEST_ROOM)
+	if (h->size > s->part[KH_PART_MANIFEST_OLD + side].room)
 		return -ENOSPC;
 	/* The header last: what is cut is no manifest. */
 	memcpy(at + sizeof(*h), h + 1, h->size - sizeof(*h));
@@ -210,13 +219,14 @@ int manifest_put(struct state *s, enum kh_side side, const struct kh_manifest *h
 
 const void *manifest_bytes(const struct state *s, enum kh_side side, size_t *size)
 {
-	const struct kh_manifest *h = (const void *)(s->base + KH_MANIFEST_OFFSET(side));
+	const struct kh_manifest *h = (const void *)(state_part(s, KH_PART_MANIFEST_OLD + side));
 
 	*size = 0;
 	if (!h->magic && !h->crc)
 		return h;
 	/* Whatever it is, a damaged one included: manifest_read() tells. */
-	*size = h->size >= sizeof(*h) && h->size <= KH_MANIFEST_ROOM ? h->size : sizeof(*h);
+	*size = h->size >= sizeof(*h) && h->size <= s->part[KH_PART_MANIFEST_OLD + side].room ?
+		h->size : sizeof(*h);
 	return h;
 }
 

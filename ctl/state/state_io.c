@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <xxhash.h>
 #include <zlib.h>
 #include "base/tsc.h"
 #include "base/util.h"
+#include "format/manifest.h"
 #include "state/state_io.h"
 
 uint64_t kh_hash(const void *data, size_t len)
@@ -42,9 +42,56 @@ const char *vm_state_name(uint32_t state)
 	static const char * const names[KH_NR_VM_STATES] = {
 		[KH_VM_PLANNED] = "planned", [KH_VM_SAVED] = "saved",
 		[KH_VM_RUNNING] = "running", [KH_VM_FAILED] = "failed",
+		[KH_VM_FORGOTTEN] = "forgotten",
 	};
 
 	return state < KH_NR_VM_STATES ? names[state] : "unknown";
+}
+
+/* The layout of a small area, and of every area of version 2. */
+static const struct kh_extent small_layout[KH_NR_PARTS] = {
+	[KH_PART_LOG] = { KH_LOG_OFFSET, KH_LOG_RECORDS * sizeof(struct kh_log_record) },
+	[KH_PART_EVENTS_OLD] = { KH_EVENTS_OFFSET(KH_OLD), KH_EVENTS_ROOM },
+	[KH_PART_EVENTS_NEW] = { KH_EVENTS_OFFSET(KH_NEW), KH_EVENTS_ROOM },
+	[KH_PART_MANIFEST_OLD] = { KH_MANIFEST_OFFSET(KH_OLD), KH_MANIFEST_ROOM },
+	[KH_PART_MANIFEST_NEW] = { KH_MANIFEST_OFFSET(KH_NEW), KH_MANIFEST_ROOM },
+	[KH_PART_PLAN_0] = { KH_PLAN_OFFSET(0), KH_PLAN_ROOM },
+	[KH_PART_PLAN_1] = { KH_PLAN_OFFSET(1), KH_PLAN_ROOM },
+	[KH_PART_RECORDS] = { KH_RECORDS_OFFSET, KH_RECORDS_ROOM },
+	[KH_PART_DATA] = { KH_DATA_OFFSET, 0 },
+};
+
+/* Room for the plan and the records of 1024 VMs, and for manifests of 512 devices. */
+static const struct kh_extent large_layout[KH_NR_PARTS] = {
+	[KH_PART_LOG] = { KH_LOG_OFFSET, KH_LOG_RECORDS * sizeof(struct kh_log_record) },
+	[KH_PART_EVENTS_OLD] = { KH_EVENTS_OFFSET(KH_OLD), KH_EVENTS_ROOM },
+	[KH_PART_EVENTS_NEW] = { KH_EVENTS_OFFSET(KH_NEW), KH_EVENTS_ROOM },
+	[KH_PART_MANIFEST_OLD] = { 0x200000, 0x200000 },
+	[KH_PART_MANIFEST_NEW] = { 0x400000, 0x200000 },
+	[KH_PART_PLAN_0] = { 0x800000, 0x800000 },
+	[KH_PART_PLAN_1] = { 0x1000000, 0x800000 },
+	[KH_PART_RECORDS] = { 0x700000, 0x40000 },
+	[KH_PART_DATA] = { 0x1800000, 0 },
+};
+
+static void set_parts(struct state *s, const struct kh_extent *part)
+{
+	memcpy(s->part, part, sizeof(s->part));
+	s->part[KH_PART_DATA].room = s->size - s->part[KH_PART_DATA].offset;
+}
+
+static void write_layout(void *base, const struct kh_extent *part)
+{
+	struct kh_layout l = {
+		.magic = KH_LAYOUT_MAGIC,
+		.version = KH_STATE_VERSION,
+		.header_size = sizeof(l),
+		.nr_parts = KH_NR_PARTS,
+	};
+
+	memcpy(l.part, part, KH_NR_PARTS * sizeof(*part));
+	l.crc = kh_crc(&l, offsetof(struct kh_layout, crc));
+	memcpy((char *)base + KH_LAYOUT_OFFSET, &l, sizeof(l));
 }
 
 int state_format(void *base, uint64_t size, uint64_t resource)
@@ -57,23 +104,40 @@ int state_format(void *base, uint64_t size, uint64_t resource)
 		.resource = resource,
 		.created = time(NULL),
 	};
+	bool large = size >= KH_AREA_LARGE;
 
 	if (size < KH_AREA_MIN)
 		return -EINVAL;
+	super.layout = large ? KH_LAYOUT_OFFSET : 0;
 	super.crc = kh_crc(&super, offsetof(struct kh_super, crc));
-	memset(base, 0, KH_PLAN_OFFSET(0));
+	memset(base, 0, large ? large_layout[KH_PART_PLAN_0].offset : KH_PLAN_OFFSET(0));
 	store_barrier();
+	if (large)
+		write_layout(base, large_layout);
 	memcpy(base, &super, sizeof(super));
 	store_barrier();
 	return 0;
 }
 
-static bool commit_valid(const struct kh_commit *c)
+static bool crc_good(const void *p, size_t size)
 {
-	return c->magic == KH_COMMIT_MAGIC && c->version == KH_STATE_VERSION &&
-	       c->header_size == sizeof(*c) && c->state < KH_NR_STATES && c->slot < 2 &&
-	       c->plan_size <= KH_PLAN_ROOM &&
-	       c->crc == kh_crc(c, offsetof(struct kh_commit, crc));
+	uint32_t crc;
+
+	memcpy(&crc, (const char *)p + size - sizeof(crc), sizeof(crc));
+	return crc == kh_crc(p, size - sizeof(crc));
+}
+
+/* A commit record may be longer than this khctl knows; its crc is its last field. */
+static bool commit_valid(const struct state *s, const char *at)
+{
+	const struct kh_commit *c = (const void *)at;
+
+	return c->magic == KH_COMMIT_MAGIC && c->version >= KH_STATE_OLDEST &&
+	       c->version <= KH_STATE_VERSION && c->header_size >= sizeof(*c) &&
+	       c->header_size <= KH_COMMIT_OFFSET(1) - KH_COMMIT_OFFSET(0) &&
+	       c->state < KH_NR_STATES && c->slot < 2 &&
+	       c->plan_size <= s->part[KH_PART_PLAN_0 + c->slot].room &&
+	       crc_good(at, c->header_size);
 }
 
 static bool all_zero(const void *p, size_t len)
@@ -90,7 +154,7 @@ static int find_commit(struct state *s, struct kh_err *e)
 
 	for (i = 0; i < 2; i++) {
 		memcpy(&c[i], s->base + KH_COMMIT_OFFSET(i), sizeof(c[i]));
-		if (commit_valid(&c[i])) {
+		if (commit_valid(s, s->base + KH_COMMIT_OFFSET(i))) {
 			if (best < 0 || c[i].seq > c[best].seq)
 				best = i;
 		} else if (all_zero(&c[i], sizeof(c[i]))) {
@@ -105,9 +169,50 @@ static int find_commit(struct state *s, struct kh_err *e)
 	return 0;
 }
 
+static bool super_good(const struct kh_super *super)
+{
+	struct kh_super was = *super;
+
+	if (super->header_size != sizeof(*super))
+		return false;
+	if (crc_good(super, sizeof(*super)))
+		return true;
+	/* Turned into version 3, and cut before the second store. */
+	was.version = 2;
+	return super->version == 3 && crc_good(&was, sizeof(was));
+}
+
+/* A part that an older khctl did not have lies where the small layout has it. */
+static int read_layout(struct state *s, uint64_t offset, struct kh_err *e)
+{
+	struct kh_extent part[KH_NR_PARTS];
+	const struct kh_layout *l;
+	unsigned int i;
+
+	set_parts(s, small_layout);
+	if (!offset)
+		return 0;
+	l = (const void *)(s->base + offset);
+	if (offset != KH_LAYOUT_OFFSET || l->magic != KH_LAYOUT_MAGIC ||
+	    l->header_size != sizeof(*l) || l->nr_parts < KH_NR_PARTS || !crc_good(l, sizeof(*l)))
+		return err_set(e, -EBADMSG, "the layout of the state area is damaged");
+	memcpy(part, l->part, sizeof(part));
+	for (i = 0; i < KH_NR_PARTS; i++)
+		if (part[i].offset > s->size || part[i].room > s->size - part[i].offset ||
+		    part[i].offset < KH_RECORDS_OFFSET || part[i].offset % 64)
+			return err_set(e, -EBADMSG, "part %u of the state area lies outside of it", i);
+	if (part[KH_PART_EVENTS_OLD].room < KH_EVENTS_ROOM ||
+	    part[KH_PART_EVENTS_NEW].room < KH_EVENTS_ROOM ||
+	    part[KH_PART_LOG].room < small_layout[KH_PART_LOG].room)
+		return err_set(e, -EBADMSG, "a part of the state area is too small");
+	set_parts(s, part);
+	return 0;
+}
+
 int state_attach(struct state *s, void *base, uint64_t size, struct kh_err *e)
 {
 	struct kh_super super;
+	int rc;
 
 	memset(s, 0, sizeof(*s));
 	if (size < KH_AREA_MIN)
@@ -116,39 +221,63 @@ int state_attach(struct state *s, void *base, uint64_t size, struct kh_err *e)
 	if (super.magic != KH_SUPER_MAGIC)
 		return err_set(e, -ENOENT, "no state area (magic %#llx)",
 			       (unsigned long long)super.magic);
-	if (super.version != KH_STATE_VERSION)
-		return err_set(e, -EPROTONOSUPPORT, "state area of version %u, this khctl knows %u",
-			       super.version, KH_STATE_VERSION);
-	if (super.header_size != sizeof(super) ||
-	    super.crc != kh_crc(&super, offsetof(struct kh_super, crc)))
+	if (super.version < KH_STATE_OLDEST || super.version > KH_STATE_VERSION)
+		return err_set(e, -EPROTONOSUPPORT,
+			       "state area of version %u, this khctl knows %u to %u",
+			       super.version, KH_STATE_OLDEST, KH_STATE_VERSION);
+	if (!super_good(&super))
 		return err_set(e, -EBADMSG, "header of the state area is damaged");
-	if (super.size > size)
+	if (super.size > size || super.size < KH_AREA_MIN)
 		return err_set(e, -EBADMSG, "state area of %llu bytes in a device of %llu",
 			       (unsigned long long)super.size, (unsigned long long)size);
 	s->base = base;
 	s->size = super.size;
-	return find_commit(s, e);
+	rc = read_layout(s, super.version > 2 ? super.layout : 0, e);
+	return rc ? rc : find_commit(s, e);
+}
+
+char *state_part(const struct state *s, enum kh_part part)
+{
+	return s->base + s->part[part].offset;
+}
+
+/*
+ * Before the first change to an area of version 2: a khctl that knows only version 2 must not use it
+ * any more, for that khctl would not see the change.
+ */
+void state_take_over(struct state *s)
+{
+	struct kh_super *super = (void *)s->base;
+	struct kh_super now = *super;
+
+	if (now.version == KH_STATE_VERSION)
+		return;
+	now.version = KH_STATE_VERSION;
+	*(volatile uint32_t *)&super->version = now.version;
+	store_barrier();
+	*(volatile uint32_t *)&super->crc = kh_crc(&now, offsetof(struct kh_super, crc));
+	store_barrier();
 }
 
 int state_plan(const struct state *s, struct kh_plan **plan, struct kh_err *e)
 {
 	const struct kh_commit *c = &s->commit;
-	const char *slot = s->base + KH_PLAN_OFFSET(c->slot);
-	struct kh_plan *p;
+	void *copy;
+	int rc;
 
 	*plan = NULL;
 	if (!c->plan_size)
 		return 0;
-	p = calloc(1, KH_PLAN_ROOM);
-	if (!p)
+	copy = malloc(c->plan_size);
+	if (!copy)
 		return err_set(e, -ENOMEM, "out of memory");
-	memcpy(p, slot, c->plan_size);
-	if (kh_hash(p, c->plan_size) != c->plan_hash || plan_check(p, c->plan_size)) {
-		free(p);
-		return err_set(e, -EBADMSG, "the plan in the state area is damaged");
-	}
-	*plan = p;
-	return 0;
+	memcpy(copy, state_part(s, KH_PART_PLAN_0 + c->slot), c->plan_size);
+	if (kh_hash(copy, c->plan_size) != c->plan_hash)
+		rc = err_set(e, -EBADMSG, "the plan in the state area is damaged");
+	else
+		rc = plan_read(copy, c->plan_size, plan, e);
+	free(copy);
+	return rc;
 }
 
 int state_commit(struct state *s, enum kh_state state, const struct kh_plan *plan)
@@ -165,16 +294,17 @@ int state_commit(struct state *s, enum kh_state state, const struct kh_plan *pla
 
 	if (!s->writable)
 		return -EROFS;
+	if (plan && plan->size > s->part[KH_PART_PLAN_0 + c.slot].room)
+		return -ENOSPC;
+	state_take_over(s);
 	if (plan) {
-		if (plan->size > KH_PLAN_ROOM)
-			return -ENOSPC;
-		memcpy(s->base + KH_PLAN_OFFSET(c.slot), plan, plan->size);
+		memcpy(state_part(s, KH_PART_PLAN_0 + c.slot), plan, plan->size);
 		c.plan_size = plan->size;
 		c.plan_hash = kh_hash(plan, plan->size);
 	}
 	c.crc = kh_crc(&c, offsetof(struct kh_commit, crc));
 	store_barrier();
-	/* Invalid until its last field is there. */
+	/* The record is invalid until its last field is there. */
 	memset(at + offsetof(struct kh_commit, crc), 0, sizeof(c.crc));
 	store_barrier();
 	memcpy(at, &c, offsetof(struct kh_commit, crc));
@@ -189,7 +319,7 @@ const struct kh_log_record *state_log_get(const struct state *s, uint64_t seq)
 {
 	const struct kh_log_record *r;
 
-	r = (const void *)(s->base + KH_LOG_OFFSET);
+	r = (const void *)state_part(s, KH_PART_LOG);
 	r += (seq - 1) % KH_LOG_RECORDS;
 	if (!seq || r->magic != KH_LOG_MAGIC || r->seq != seq ||
 	    r->crc != kh_crc(&r->seq, sizeof(*r) - offsetof(struct kh_log_record, seq)) ||
@@ -200,7 +330,7 @@ const struct kh_log_record *state_log_get(const struct state *s, uint64_t seq)
 
 uint64_t state_log_last(const struct state *s)
 {
-	const struct kh_log_record *r = (const void *)(s->base + KH_LOG_OFFSET);
+	const struct kh_log_record *r = (const void *)state_part(s, KH_PART_LOG);
 	uint64_t last = 0;
 	int i;
 
@@ -231,108 +361,7 @@ void state_log(struct state *s, const uint8_t *run_id, const char *phase, uint64
 	vsnprintf(r.text, sizeof(r.text), fmt, ap);
 	va_end(ap);
 	r.crc = kh_crc(&r.seq, sizeof(r) - offsetof(struct kh_log_record, seq));
-	at = (struct kh_log_record *)(s->base + KH_LOG_OFFSET) + (r.seq - 1) % KH_LOG_RECORDS;
+	at = (struct kh_log_record *)state_part(s, KH_PART_LOG) + (r.seq - 1) % KH_LOG_RECORDS;
 	memcpy(at, &r, sizeof(r));
 	store_barrier();
-}
-
-struct kh_plan *plan_new(void)
-{
-	struct kh_plan *p = calloc(1, KH_PLAN_ROOM);
-
-	if (!p)
-		return NULL;
-	p->magic = KH_PLAN_MAGIC;
-	p->version = KH_STATE_VERSION;
-	p->header_size = sizeof(*p);
-	p->size = sizeof(*p);
-	if (getrandom(p->run_id, sizeof(p->run_id), 0) != sizeof(p->run_id)) {
-		free(p);
-		return NULL;
-	}
-	return p;
-}
-
-static bool vm_good(const struct kh_plan_vm *vm)
-{
-	unsigned int i;
-
-	if (vm->nr_ram > KH_MAX_RAM || vm->nr_devs > KH_MAX_DEVS || vm->state >= KH_NR_VM_STATES ||
-	    !text_ends(vm->error, sizeof(vm->error)))
-		return false;
-	for (i = 0; i < vm->nr_ram; i++)
-		if (!text_ends(vm->ram[i].id, sizeof(vm->ram[i].id)) ||
-		    !text_ends(vm->ram[i].path, sizeof(vm->ram[i].path)))
-			return false;
-	for (i = 0; i < vm->nr_devs; i++)
-		if (!text_ends(vm->dev[i].bdf, sizeof(vm->dev[i].bdf)))
-			return false;
-	return true;
-}
-
-/* Strings are read up to their zero byte. */
-static bool str_good(const struct kh_plan *plan, struct kh_str s)
-{
-	const char *text = plan_str(plan, s);
-
-	return !*text || text[s.len] == '\0';
-}
-
-int plan_check(const struct kh_plan *p, size_t size)
-{
-	unsigned int i;
-
-	if (!p || size < sizeof(*p) || p->magic != KH_PLAN_MAGIC ||
-	    p->version != KH_STATE_VERSION || p->header_size != sizeof(*p) || p->size != size ||
-	    p->nr_vms > KH_MAX_VMS || !text_ends(p->old_boot_id, sizeof(p->old_boot_id)) ||
-	    !text_ends(p->new_boot_id, sizeof(p->new_boot_id)) ||
-	    !text_ends(p->old_kernel, sizeof(p->old_kernel)) ||
-	    !text_ends(p->new_kernel, sizeof(p->new_kernel)) ||
-	    !text_ends(p->image_kernel, sizeof(p->image_kernel)) || !str_good(p, p->image) ||
-	    !str_good(p, p->initrd) || !str_good(p, p->cmdline))
-		return -EBADMSG;
-	for (i = 0; i < p->nr_vms; i++)
-		if (!vm_good(&p->vm[i]) || !str_good(p, p->vm[i].name) || !str_good(p, p->vm[i].qmp))
-			return -EBADMSG;
-	return 0;
-}
-
-int plan_put(struct kh_plan *plan, struct kh_str *s, const void *data, size_t len)
-{
-	if (len + 1 > KH_PLAN_ROOM - plan->size)
-		return -ENOSPC;
-	s->off = plan->size;
-	s->len = len;
-	memcpy((char *)plan + s->off, data, len);
-	((char *)plan)[s->off + len] = '\0';
-	plan->size += len + 1;
-	return 0;
-}
-
-const char *plan_str(const struct kh_plan *plan, struct kh_str s)
-{
-	if (!s.len || s.off < sizeof(*plan) || s.off >= plan->size ||
-	    s.len >= plan->size - s.off)
-		return "";
-	return (const char *)plan + s.off;
-}
-
-uint64_t plan_first_stop(const struct kh_plan *plan)
-{
-	uint64_t t = 0;
-	unsigned int i;
-
-	for (i = 0; i < plan->nr_vms; i++)
-		if (plan->vm[i].stop_tsc && (!t || plan->vm[i].stop_tsc < t))
-			t = plan->vm[i].stop_tsc;
-	return t;
-}
-
-const char *run_id_text(const uint8_t *run_id, char *buf)
-{
-	unsigned int i;
-
-	for (i = 0; i < 16; i++)
-		snprintf(buf + 2 * i, 3, "%02x", run_id[i]);
-	return buf;
 }

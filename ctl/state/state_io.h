@@ -6,12 +6,14 @@
 #include "base/err.h"
 #include "format/state.h"
 #include "host/dax.h"
+#include "state/plan.h"
 
 /**
  * struct state - an opened state area
  * @base: its bytes
  * @size: how many
  * @dev: where it lies
+ * @part: where its parts lie
  * @writable: whether it is mapped for writing
  * @commit: the current commit record, all zero when there was none yet
  * @log_seq: newest line of the log, 0: not looked for yet
@@ -19,6 +21,7 @@
 struct state {
 	char *base;
 	uint64_t size;
+	struct kh_extent part[KH_NR_PARTS];
 	struct dax_dev dev;
 	bool writable;
 	struct kh_commit commit;
@@ -50,15 +53,21 @@ int state_attach(struct state *s, void *base, uint64_t size, struct kh_err *e);
 int state_open(struct state *s, const char *path, bool write, struct kh_err *e);
 void state_close(struct state *s);
 
+/** state_part() - the first byte of a part */
+char *state_part(const struct state *s, enum kh_part part);
+
+/** state_take_over() - make an area of version 2 one of this version, before the first change to it */
+void state_take_over(struct state *s);
+
 /** state_name() - of an enum kh_state, as in JSON */
 const char *state_name(uint32_t state);
 const char *vm_state_name(uint32_t state);
 
 /**
  * state_plan() - a copy of the current plan, with room for more strings
- * @plan: KH_PLAN_ROOM bytes, freed by the caller; NULL when there is none
+ * @plan: PLAN_MAX bytes, freed by the caller; NULL when there is none
  *
- * Return: 0, -EBADMSG when it is damaged.
+ * Return: 0, -EBADMSG when it is damaged, -EPROTONOSUPPORT for another version.
  */
 int state_plan(const struct state *s, struct kh_plan **plan, struct kh_err *e);
 
@@ -80,29 +89,5 @@ uint32_t kh_crc(const void *data, size_t len);
 
 /** store_barrier() - stores before this are in memory before stores after it */
 void store_barrier(void);
-
-/* Plans */
-
-/** plan_new() - empty, with its own run id. Return: NULL when out of memory. */
-struct kh_plan *plan_new(void);
-
-/**
- * plan_check() - can what lies there be used as a plan
- *
- * Return: 0 or -EBADMSG.
- */
-int plan_check(const struct kh_plan *plan, size_t size);
-
-/** plan_put() - store bytes; a zero byte is added. Return: 0 or -ENOSPC. */
-int plan_put(struct kh_plan *plan, struct kh_str *s, const void *data, size_t len);
-
-/** plan_str() - stored bytes, "" when there are none */
-const char *plan_str(const struct kh_plan *plan, struct kh_str s);
-
-/** plan_first_stop() - TSC when the first guest stopped, 0 while none has */
-uint64_t plan_first_stop(const struct kh_plan *plan);
-
-/** run_id_text() - 16 bytes as text. Return: @buf of 33 bytes. */
-const char *run_id_text(const uint8_t *run_id, char *buf);
 
 #endif

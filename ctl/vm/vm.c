@@ -129,12 +129,16 @@ static int get_prop_str(struct vm *vm, const char *path, const char *prop, char 
 
 static int learn_backend(struct vm *vm, struct json_object *o, struct kh_err *e)
 {
-	struct vm_ram *r = &vm->ram[vm->nr_ram];
+	struct vm_ram *r;
 	char path[128];
 	int rc;
 
-	if (vm->nr_ram == KH_MAX_RAM)
-		return err_set(e, -E2BIG, "more than %d memory backends", KH_MAX_RAM);
+	r = realloc(vm->ram, (vm->nr_ram + 1) * sizeof(*r));
+	if (!r)
+		return err_set(e, -ENOMEM, "out of memory");
+	vm->ram = r;
+	r += vm->nr_ram;
+	memset(r, 0, sizeof(*r));
 	if (copy_str(r->id, sizeof(r->id), jstr(o, "id")))
 		return err_set(e, -E2BIG, "id of a memory backend is too long");
 	r->size = jint(o, "size");
@@ -174,13 +178,17 @@ static bool is_bdf(const char *s)
 
 static int learn_device(struct vm *vm, const char *parent, const char *name, struct kh_err *e)
 {
-	struct vm_dev *d = &vm->dev[vm->nr_devs];
 	struct json_object *ret;
 	char host[1024], *slash;
+	struct vm_dev *d;
 	int rc;
 
-	if (vm->nr_devs == KH_MAX_DEVS)
-		return err_set(e, -E2BIG, "more than %d vfio-pci devices", KH_MAX_DEVS);
+	d = realloc(vm->dev, (vm->nr_devs + 1) * sizeof(*d));
+	if (!d)
+		return err_set(e, -ENOMEM, "out of memory");
+	vm->dev = d;
+	d += vm->nr_devs;
+	memset(d, 0, sizeof(*d));
 	path_fmt(d->qom, sizeof(d->qom), "%s/%s", parent, name);
 	rc = get_prop(vm, d->qom, "preserve", &ret, e);
 	if (rc)
@@ -314,8 +322,14 @@ void vm_close(struct vm *vm)
 	qmp_close(&vm->q);
 	free(vm->argv);
 	free(vm->env);
+	free(vm->ram);
+	free(vm->dev);
 	vm->argv = NULL;
 	vm->env = NULL;
+	vm->ram = NULL;
+	vm->dev = NULL;
+	vm->nr_ram = 0;
+	vm->nr_devs = 0;
 }
 
 uint64_t vm_ram_bytes(const struct vm *vm)

@@ -45,9 +45,9 @@ struct vm {
 	bool suppress_vmdesc;
 	bool patched;
 	unsigned int nr_ram;
-	struct vm_ram ram[KH_MAX_RAM];
+	struct vm_ram *ram;
 	unsigned int nr_devs;
-	struct vm_dev dev[KH_MAX_DEVS];
+	struct vm_dev *dev;
 	char exe[1024];
 	char cwd[1024];
 	char out[1024];

@@ -51,15 +51,15 @@ static void load_event(void *ctx, const char *name, struct json_object *event)
 }
 
 /* The memory must be the same pages, whatever the kernel calls them now. */
-static int check_ram(const struct kh_plan_vm *vm, struct kh_err *e)
+static int check_ram(const struct kh_plan *plan, const struct kh_plan_vm *vm, struct kh_err *e)
 {
 	const struct kh_plan_ram *r;
 	struct dax_dev dev;
 	unsigned int i;
 	int rc;
 
-	for (i = 0; i < vm->nr_ram; i++) {
-		r = &vm->ram[i];
+	for (i = 0; i < vm->ram.count; i++) {
+		r = plan_ram(plan, vm, i);
 		rc = dax_find(r->path, &dev, e);
 		if (rc)
 			return rc;
@@ -73,13 +73,13 @@ static int check_ram(const struct kh_plan_vm *vm, struct kh_err *e)
 	return 0;
 }
 
-static int bind_devices(const struct kh_plan_vm *vm, struct kh_err *e)
+static int bind_devices(const struct kh_plan *plan, const struct kh_plan_vm *vm, struct kh_err *e)
 {
 	unsigned int i;
 	int rc;
 
-	for (i = 0; i < vm->nr_devs; i++) {
-		rc = pci_bind_vfio(vm->dev[i].bdf, e);
+	for (i = 0; i < vm->dev.count; i++) {
+		rc = pci_bind_vfio(plan_dev(plan, vm, i)->bdf, e);
 		if (rc)
 			return rc;
 	}
@@ -283,11 +283,11 @@ int vm_load(struct vm_load *l, struct kh_err *e)
 
 	l->q = (struct qmp){ .fd = -1 };
 	l->tsc_hz = l->plan->tsc_hz;
-	rc = check_ram(l->vm, e);
+	rc = check_ram(l->plan, l->vm, e);
 	if (!rc)
 		rc = check_stream(l, e);
 	if (!rc)
-		rc = bind_devices(l->vm, e);
+		rc = bind_devices(l->plan, l->vm, e);
 	if (!rc)
 		rc = run(l, e);
 	if (rc) {

@@ -20,7 +20,7 @@ static int plan_strings(const struct vm *vm, struct kh_plan *plan, struct kh_pla
 	if (vm->name[0])
 		copy_str(name, sizeof(name), vm->name);
 	else
-		path_fmt(name, sizeof(name), "vm%d", (int)(p - plan->vm));
+		path_fmt(name, sizeof(name), "vm%d", (int)(p - plan_vm(plan, 0)));
 	rc = put_str(plan, &p->name, name);
 	if (!rc)
 		rc = put_str(plan, &p->qmp, vm->qmp_path);
@@ -39,7 +39,7 @@ static int plan_strings(const struct vm *vm, struct kh_plan *plan, struct kh_pla
 	return rc;
 }
 
-static int plan_ram(const struct vm_ram *r, struct kh_plan_ram *p, struct kh_err *e)
+static int put_ram(const struct vm_ram *r, struct kh_plan_ram *p, struct kh_err *e)
 {
 	struct dax_dev dev;
 	int rc;
@@ -66,11 +66,13 @@ int vm_plan(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p, str
 	rc = plan_strings(vm, plan, p);
 	if (rc)
 		return err_set(e, rc, "command lines and environments are too long for a plan");
+	if (plan_array(plan, &p->ram, vm->nr_ram, sizeof(struct kh_plan_ram)) ||
+	    plan_array(plan, &p->dev, vm->nr_devs, sizeof(struct kh_plan_dev)))
+		return err_set(e, -ENOSPC, "the plan is full");
 	for (i = 0; i < vm->nr_ram; i++) {
-		rc = plan_ram(&vm->ram[i], &p->ram[i], e);
+		rc = put_ram(&vm->ram[i], plan_ram(plan, p, i), e);
 		if (rc)
 			return rc;
-		p->nr_ram++;
 	}
 	return 0;
 }

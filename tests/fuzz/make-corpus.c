@@ -78,6 +78,8 @@ int main(int argc, char **argv)
 	if (!rc)
 		rc = seed(argv[1], "manifest", 2, ev.blob[KH_SEC_MANIFEST_OLD].data,
 			  ev.blob[KH_SEC_MANIFEST_OLD].size);
+	if (!rc)
+		rc = seed(argv[1], "plan", 2, ev.blob[KH_SEC_PLAN].data, ev.blob[KH_SEC_PLAN].size);
 	/* Small ones are tried more often. */
 	sample_put(&ev, KH_SEC_RECORDER, NULL, 0);
 	sample_put(&ev, KH_SEC_HANDOVER, NULL, 0);

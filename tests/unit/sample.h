@@ -26,18 +26,18 @@
 
 static struct kh_plan *sample_plan(void)
 {
-	struct kh_plan *p = calloc(1, KH_PLAN_ROOM);
-	struct kh_plan_vm *vm = &p->vm[0];
-	struct kh_plan_dev *d = &vm->dev[0];
+	struct kh_plan *p = plan_empty();
+	struct kh_plan_vm *vm;
+	struct kh_plan_dev *d;
 
-	p->magic = KH_PLAN_MAGIC;
-	p->version = KH_STATE_VERSION;
-	p->header_size = sizeof(*p);
-	p->size = sizeof(*p);
+	plan_array(p, &p->vms, 1, sizeof(*vm));
+	vm = plan_vm(p, 0);
+	plan_array(p, &vm->ram, 1, sizeof(struct kh_plan_ram));
+	plan_array(p, &vm->dev, 1, sizeof(*d));
+	d = plan_dev(p, vm, 0);
 	memset(p->run_id, 7, sizeof(p->run_id));
 	p->tsc_hz = 1000000000;
 	p->kram_generation = 1;
-	p->nr_vms = 1;
 	strcpy(p->old_boot_id, OLD_BOOT);
 	strcpy(p->new_boot_id, NEW_BOOT);
 	strcpy(p->image_kernel, "6.12.107-khb #1 SMP");
@@ -49,10 +49,8 @@ static struct kh_plan *sample_plan(void)
 	vm->stop_tsc = STOP;
 	vm->start_tsc = STOP + 600;
 	vm->run_tsc = RUN;
-	vm->nr_ram = 1;
-	vm->ram[0].resource = GUEST_RAM;
-	vm->ram[0].dax_size = GUEST_BYTES;
-	vm->nr_devs = 1;
+	plan_ram(p, vm, 0)->resource = GUEST_RAM;
+	plan_ram(p, vm, 0)->dax_size = GUEST_BYTES;
 	strcpy(d->bdf, BDF);
 	d->command = 0x406;
 	d->msix_pos = 0xa0;
@@ -106,7 +104,7 @@ static struct sample_manifest *sample_manifest(const struct kh_plan *p, const ch
 	strcpy(m->h.boot_id, boot);
 	m->unit = (struct kh_man_unit){ .rtaddr = ROOT, .irta = 0x1b7100000ULL | 0xf,
 					.gsts = 1U << 31 | 1U << 25 };
-	m->dev.rec = p->vm[0].dev[0];
+	m->dev.rec = *plan_dev(p, plan_vm(p, 0), 0);
 	sample_config(m->dev.cfg);
 	m->page[0] = (struct kh_man_page){ ROOT, 1, KRAM_OWNER_IOMMU_ROOT, 0 };
 	m->page[1] = (struct kh_man_page){ CONTEXT, 2, KRAM_OWNER_IOMMU_CONTEXT, 0 };
@@ -211,10 +209,14 @@ static void sample_put(struct evidence *ev, enum kh_section sec, void *data, siz
 /* Programs that were there all the time and saw nothing. */
 static void *sample_events(const struct kh_plan *p, enum kh_side side)
 {
-	struct state s = { .base = calloc(1, KH_AREA_MIN), .size = KH_AREA_MIN, .writable = true };
+	char *area = calloc(1, KH_AREA_MIN);
 	void *section = malloc(KH_EVENTS_ROOM);
 	struct events_out out;
+	struct state s;
 
+	state_format(area, KH_AREA_MIN, 0);
+	state_attach(&s, area, KH_AREA_MIN, NULL);
+	s.writable = true;
 	events_begin(&out, &s, side, p->run_id, side == KH_OLD ? OLD_BOOT : NEW_BOOT);
 	out.h.nr_probes = 1;
 	strcpy(out.h.probe[0].name, "pci_flr");
@@ -224,7 +226,7 @@ static void *sample_events(const struct kh_plan *p, enum kh_side side)
 	events_sync(&out);
 	events_end(&out);
 	memcpy(section, events_section(&s, side), KH_EVENTS_ROOM);
-	free(s.base);
+	free(area);
 	return section;
 }
 

@@ -34,14 +34,14 @@ static int setup(void **ctx)
 	plan->tsc_hz = 1000000000;
 	plan->mark[KH_MARK_JUMP] = JUMP;
 	plan->mark[KH_MARK_RUN] = RUN;
-	plan->nr_vms = 1;
-	plan->vm[0].stop_tsc = STOP;
-	plan->vm[0].start_tsc = START;
-	plan->vm[0].run_tsc = RUN;
-	plan->vm[0].nr_devs = 1;
-	strcpy(plan->vm[0].dev[0].bdf, "0000:01:00.0");
-	plan->vm[0].dev[0].msix_ctrl = 0x8004;
-	plan->vm[0].dev[0].msix_pos = 0xa0;
+	assert_int_equal(plan_array(plan, &plan->vms, 1, sizeof(struct kh_plan_vm)), 0);
+	assert_int_equal(plan_array(plan, &plan_vm(plan, 0)->dev, 1, sizeof(struct kh_plan_dev)), 0);
+	plan_vm(plan, 0)->stop_tsc = STOP;
+	plan_vm(plan, 0)->start_tsc = START;
+	plan_vm(plan, 0)->run_tsc = RUN;
+	strcpy(plan_dev(plan, plan_vm(plan, 0), 0)->bdf, "0000:01:00.0");
+	plan_dev(plan, plan_vm(plan, 0), 0)->msix_ctrl = 0x8004;
+	plan_dev(plan, plan_vm(plan, 0), 0)->msix_pos = 0xa0;
 	return 0;
 }
 
@@ -300,7 +300,7 @@ static void test_iommu(void **ctx)
 	unsigned int i;
 
 	(void)ctx;
-	plan->vm[0].dev[0].map.did = 7;
+	plan_dev(plan, plan_vm(plan, 0), 0)->map.did = 7;
 	bad[4].arg[3] = 7;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		write_side(KH_OLD, NULL, NULL);
@@ -445,7 +445,7 @@ static void test_only_the_end(void **ctx)
 	struct kh_events h;
 
 	(void)ctx;
-	strcpy(plan->vm[0].dev[0].bdf, "ffff:ff:1f.7");
+	strcpy(plan_dev(plan, plan_vm(plan, 0), 0)->bdf, "ffff:ff:1f.7");
 	assert_int_equal(events_begin(&w.out, &state, KH_NEW, run_id, "new-boot"), 0);
 	w.in = calloc(1, sizeof(*w.in));
 	assert_non_null(w.in);

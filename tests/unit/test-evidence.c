@@ -82,7 +82,7 @@ static void without_devices_translation_may_go_off(void **ctx)
 	unsigned int i;
 
 	(void)ctx;
-	plan->vm[0].nr_devs = 0;
+	plan_vm(plan, 0)->dev.count = 0;
 	judge_it();
 	for (i = 0; i < c->n; i++)
 		if (!strcmp(c->claim[i].id, "translation-on") || !strcmp(c->claim[i].id, "remapping-on"))

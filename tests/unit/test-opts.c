@@ -28,6 +28,8 @@ static int parse(const char *name, int n, ...)
 	for (i = 0; i < n; i++)
 		argv[i] = va_arg(ap, char *);
 	va_end(ap);
+	/* What the last call allocated. */
+	free(o.qmp.v);
 	memset(&o, 0, sizeof(o));
 	return opts_parse(verb(name), n, argv, &o);
 }
@@ -59,6 +61,7 @@ static void rejects(void **ctx)
 	assert_int_equal(parse("status", 1, "stray"), -EINVAL);
 	assert_int_equal(parse("status", 1, "-j"), -EINVAL);
 	assert_int_equal(parse("status", 4, "--state", "a", "--state", "b"), -EINVAL);
+	opts_free(verb("upgrade"), &o);
 }
 
 static bool table_has(const struct verb *v, const char *opt)

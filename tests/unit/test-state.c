@@ -159,7 +159,7 @@ static void plan_of_another_version_is_refused(void **ctx)
 	(void)ctx;
 	p->version++;
 	assert_int_equal(state_commit(&s, KH_SAVED, p), 0);
-	assert_int_equal(state_plan(&s, &got, NULL), -EBADMSG);
+	assert_int_equal(state_plan(&s, &got, NULL), -EPROTONOSUPPORT);
 	free(p);
 }
 
@@ -200,8 +200,8 @@ static void plan_that_is_full(void **ctx)
 {
 	struct kh_plan *p = plan_new();
 	struct kh_str s = { 0 };
-	char *big = calloc(1, KH_PLAN_ROOM);
-	size_t room = KH_PLAN_ROOM - p->size;
+	char *big = calloc(1, PLAN_MAX);
+	size_t room = PLAN_MAX - p->size;
 
 	(void)ctx;
 	assert_int_equal(plan_put(p, &s, big, room), -ENOSPC);
@@ -218,7 +218,7 @@ static void strings_outside_of_the_plan(void **ctx)
 
 	(void)ctx;
 	assert_string_equal(plan_str(p, s), "abc");
-	s.len = KH_PLAN_ROOM;
+	s.len = PLAN_MAX;
 	assert_string_equal(plan_str(p, s), "");
 	s.off = 0xffffffff;
 	assert_string_equal(plan_str(p, s), "");
@@ -270,11 +270,11 @@ static void phases_add_up(void **ctx)
 
 	(void)ctx;
 	plan->tsc_hz = 2999999999;
-	plan->nr_vms = 2;
+	assert_int_equal(plan_array(plan, &plan->vms, 2, sizeof(struct kh_plan_vm)), 0);
 	for (i = KH_MARK_START; i <= KH_MARK_RUN; i++)
 		plan->mark[i] = 1000003ULL * (i + 1) * (i + 7);
-	plan->vm[0].stop_tsc = plan->mark[KH_MARK_SAVE] + 1001;
-	plan->vm[1].stop_tsc = plan->mark[KH_MARK_SAVE] + 501;
+	plan_vm(plan, 0)->stop_tsc = plan->mark[KH_MARK_SAVE] + 1001;
+	plan_vm(plan, 1)->stop_tsc = plan->mark[KH_MARK_SAVE] + 501;
 	n = report_phases(plan, p, &blackout);
 	assert_int_equal(n, REPORT_PHASES);
 	for (i = 0; i < n; i++)
