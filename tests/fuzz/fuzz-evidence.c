@@ -17,27 +17,6 @@
 #define MEND_BUNDLE	1
 #define MEND_PARTS	2
 
-/* A plan that is accepted passes its own check, whichever version it was. */
-static void as_plan(char *buf, size_t size, uint8_t how)
-{
-	struct kh_plan *h = (void *)buf, *p;
-	struct kh_err e = { 0 };
-
-	if (how & MEND_PARTS && size >= sizeof(*h)) {
-		h->magic = KH_PLAN_MAGIC;
-		h->version = how & MEND_BUNDLE ? 2 : 3;
-		h->size = size;
-	}
-	if (plan_read(buf, size, &p, &e)) {
-		if (!e.rc || !e.msg[0])
-			abort();	/* refused without a reason */
-		return;
-	}
-	if (plan_check(p, p->size))
-		abort();
-	free(p);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void mend_manifest(char *p, size_t size)
