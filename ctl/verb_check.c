@@ -10,6 +10,7 @@ int verb_check(const void *opts)
 	const struct khctl_opts *o = opts;
 	const struct preflight_in in = {
 		.kernel = o->kernel, .initrd = o->initrd, .append = o->append,
+		.back_kernel = o->back_kernel, .back_initrd = o->back_initrd,
 		.state = o->state, .qmp = &o->qmp, .cancel_fd = -1,
 	};
 	struct preflight *pf = calloc(1, sizeof(*pf));

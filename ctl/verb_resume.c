@@ -17,6 +17,7 @@
 #include "host/late.h"
 #include "state/manifest.h"
 #include "verbs.h"
+#include "vm/back.h"
 #include "vm/vm_load.h"
 
 /* From QEMU's word that the guest runs until KVM runs it, on a host that is busy. */
@@ -51,7 +52,7 @@ static int say(const struct khctl_opts *o, int rc, const char *result, const cha
 static void look_at_kram(struct resume *r)
 {
 	struct kh_err e = { 0 };
-	uint64_t want = r->plan->kram_generation + 1, sealed;
+	uint64_t want = plan_generation(r->plan), sealed;
 
 	if (kram_read(&r->kram, &e)) {
 		copy_str(r->why_not, sizeof(r->why_not), e.msg);
@@ -263,6 +264,25 @@ static void commit(struct resume *r, unsigned int failed)
 		talk("cannot write the state area: %s", strerror(-rc));
 }
 
+/*
+ * No guest could be resumed here, and the upgrade asked for the way back. Tried once: in the kernel that
+ * was entered on the way back, @back is 1. Returns when the guests stay here.
+ */
+static void go_back(struct resume *r)
+{
+	struct kh_err e = { 0 };
+
+	if (!(r->plan->flags & KH_PLAN_BACK) || r->plan->back)
+		return;
+	if (back_possible(&r->state, r->plan, r->id, &e)) {
+		talk("no way back: %s", e.msg);
+		return;
+	}
+	talk("no VM could be resumed: going back to %s", plan_str(r->plan, r->plan->back_image));
+	back_jump(&r->state, r->plan, &e);
+	talk("no way back: %s", e.msg);
+}
+
 static int resume(struct resume *r)
 {
 	unsigned int failed, i;
@@ -297,6 +317,8 @@ static int resume(struct resume *r)
 			vm_load_end(&r->job[i].l);
 	log_phases(r);
 	kram_close(&r->kram);
+	if (failed && failed == r->plan->vms.count)
+		go_back(r);
 	return report(r, failed);
 }
 

@@ -47,6 +47,7 @@ static int check_enter(void *ctx, struct kh_err *e)
 	struct upgrade *u = ctx;
 	const struct preflight_in in = {
 		.kernel = u->o->kernel, .initrd = u->o->initrd, .append = u->o->append,
+		.back_kernel = u->o->back_kernel, .back_initrd = u->o->back_initrd,
 		.state = u->o->state, .qmp = &u->o->qmp, .cancel_fd = u->cancel_fd,
 	};
 
@@ -112,6 +113,29 @@ static int plan_vms(struct upgrade *u, struct kh_err *e)
 	return 0;
 }
 
+/* The way back: the command line of this kernel is put down even when no kernel was named. */
+static int plan_back(struct upgrade *u, struct kh_plan *plan)
+{
+	const char *image = u->o->back_kernel ? u->o->back_kernel : "";
+	const char *initrd = u->o->back_initrd ? u->o->back_initrd : "";
+	char running[CMDLINE_MAX + 1], cmdline[CMDLINE_MAX];
+	ssize_t n = read_text("/proc/cmdline", running, sizeof(running));
+	int rc = n < 0 ? n : 0;
+
+	if (u->o->back_on_failure)
+		plan->flags |= KH_PLAN_BACK;
+	if (!rc)
+		rc = cmdline_build(cmdline, sizeof(cmdline), running, u->pf.state.dev.resource,
+				   plan->tsc_hz / 1000, u->pf.late);
+	if (!rc)
+		rc = plan_put(plan, &plan->back_image, image, strlen(image));
+	if (!rc)
+		rc = plan_put(plan, &plan->back_initrd, initrd, strlen(initrd));
+	if (!rc)
+		rc = plan_put(plan, &plan->back_cmdline, cmdline, strlen(cmdline));
+	return rc;
+}
+
 static int plan_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -148,6 +172,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 		rc = plan_put(plan, &plan->initrd, initrd, strlen(initrd));
 	if (!rc)
 		rc = plan_put(plan, &plan->cmdline, u->cmdline, strlen(u->cmdline));
+	if (!rc)
+		rc = plan_back(u, plan);
 	if (rc)
 		return err_set(e, rc, "cannot write the plan: %s", strerror(-rc));
 	rc = plan_vms(u, e);
@@ -410,6 +436,11 @@ int verb_upgrade(const void *opts)
 	u->o = opts;
 	if (u->o->append && u->o->reuse_cmdline) {
 		talk("upgrade: --append and --reuse-cmdline exclude each other");
+		free(u);
+		return EXIT_USAGE;
+	}
+	if (u->o->back_on_failure && !u->o->back_kernel) {
+		talk("upgrade: --back-on-failure needs --back-kernel");
 		free(u);
 		return EXIT_USAGE;
 	}

@@ -15,6 +15,10 @@
 	"use the command line of the running kernel", false }
 #define O_QMP(req) { "qmp", OPT_LIST, FIELD(qmp), "SOCKET", \
 	"QMP socket of each VM to take along", req }
+#define O_BACK \
+	{ "back-kernel", OPT_STR, FIELD(back_kernel), "FILE", \
+	  "kernel to go back to when the new one cannot resume the guests", false }, \
+	{ "back-initrd", OPT_STR, FIELD(back_initrd), "FILE", "its initial RAM disk", false }
 #define O_END { 0 }
 
 static const struct opt init_opts[] = {
@@ -24,14 +28,26 @@ static const struct opt init_opts[] = {
 };
 
 static const struct opt check_opts[] = {
-	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_QMP(false), O_STATE, O_JSON, O_HUMAN, O_END
+	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_BACK, O_QMP(false), O_STATE, O_JSON, O_HUMAN, O_END
 };
 
 static const struct opt upgrade_opts[] = {
-	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_QMP(true), O_STATE,
+	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_BACK,
+	{ "back-on-failure", OPT_FLAG, FIELD(back_on_failure), NULL,
+	  "go back to it without being asked when no guest can be resumed", false },
+	 O_QMP(true), O_STATE,
 	{ "no-instruments", OPT_FLAG, FIELD(no_instruments), NULL,
 	  "watch and record nothing; the verdict will be unknown", false },
 	O_JSON, O_HUMAN, O_END
+};
+
+static const struct opt back_opts[] = {
+	{ "kernel", OPT_STR, FIELD(kernel), "FILE",
+	  "kernel to enter (default: --back-kernel of the upgrade)", false },
+	{ "initrd", OPT_STR, FIELD(initrd), "FILE", "its initial RAM disk", false },
+	{ "append", OPT_STR, FIELD(append), "STRING",
+	  "its command line (default: that of the kernel before the upgrade)", false },
+	O_STATE, O_JSON, O_HUMAN, O_END
 };
 
 static const struct opt verify_opts[] = {
@@ -62,5 +78,7 @@ const struct verb khctl_verbs[] = {
 	{ "status", "show the last or pending upgrade", state_opts, verb_status },
 	{ "trace", "show what the instruments see, as it happens", trace_opts, verb_trace },
 	{ "abort", "undo an upgrade that was prepared and did not jump", state_opts, verb_abort },
+	{ "back", "enter the old kernel again when the new one cannot resume any VM", back_opts,
+	  verb_back },
 	{ 0 }
 };

@@ -18,6 +18,9 @@ struct khctl_opts {
 	const char *bundle;
 	const char *save;
 	bool force;
+	const char *back_kernel;
+	const char *back_initrd;
+	bool back_on_failure;
 	bool json;
 	bool human;
 	uint64_t start_tsc;	/* first thing that main() read */
@@ -34,5 +37,6 @@ int verb_verify(const void *opts);
 int verb_status(const void *opts);
 int verb_trace(const void *opts);
 int verb_abort(const void *opts);
+int verb_back(const void *opts);
 
 #endif

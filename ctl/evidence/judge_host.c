@@ -111,7 +111,7 @@ void judge_instruments(struct judge *j)
 static void judge_kram(struct judge *j)
 {
 	const struct kh_host *h = j->ev->host;
-	uint64_t want = j->plan->kram_generation + 1;
+	uint64_t want = plan_generation(j->plan);
 
 	if (!h->kram_state[0])
 		claims_add(j->c, "kram-adopted", "", VIOLATED, "%s", h->kram_error);
@@ -125,10 +125,10 @@ static void judge_kram(struct judge *j)
 		claims_add(j->c, "handover-intact", "",
 		      j->ev->blob[KH_SEC_HANDOVER].size ? VIOLATED : UNKNOWN, "%s",
 		      j->ev->handover_error);
-	else if (j->ev->handover->generation != j->plan->kram_generation)
+	else if (j->ev->handover->generation != want - 1)
 		claims_add(j->c, "handover-intact", "", VIOLATED, "generation %llu, not %llu",
 		      (unsigned long long)j->ev->handover->generation,
-		      (unsigned long long)j->plan->kram_generation);
+		      (unsigned long long)want - 1);
 	else
 		claims_add(j->c, "handover-intact", "", HOLDS, "CRC %#x, %u devices",
 		      j->ev->handover->crc, j->ev->handover->nr_devices);

@@ -535,6 +535,7 @@ enum kh_mark {
 };
 
 #define KH_PLAN_NO_INSTRUMENTS	1
+#define KH_PLAN_BACK		2
 
 /**
  * struct kh_plan - one upgrade
@@ -547,7 +548,9 @@ enum kh_mark {
  * @kram_generation: of the old kernel
  * @kram_used_pages: of the old kernel, in all areas, before the pause
  * @kram_start: physical address of KRAM area 0
- * @flags: KH_PLAN_NO_INSTRUMENTS: neither recorder nor manifests nor BPF programs
+ * @flags: KH_PLAN_NO_INSTRUMENTS: neither recorder nor manifests nor BPF programs;
+ *	KH_PLAN_BACK: khctl resume goes back by itself when no guest can run
+ * @back: kernels that were entered since the pause and left again by khctl back
  * @old_boot_id: /proc/sys/kernel/random/boot_id of the old kernel
  * @new_boot_id: of the new one, once it runs
  * @old_kernel: release and version of the old kernel
@@ -559,6 +562,9 @@ enum kh_mark {
  * @mark: enum kh_mark
  * @vms: struct kh_plan_vm
  * @left: processes that were left behind, struct kh_plan_left
+ * @back_image: path of the kernel that khctl back enters, empty when none was named
+ * @back_initrd: path of its initial RAM disk
+ * @back_cmdline: its command line, made from that of the old kernel
  */
 struct kh_plan {
 	uint64_t magic;
@@ -571,7 +577,7 @@ struct kh_plan {
 	uint64_t kram_used_pages;
 	uint64_t kram_start;
 	uint32_t flags;
-	uint32_t reserved;
+	uint32_t back;
 	char old_boot_id[40];
 	char new_boot_id[40];
 	char old_kernel[192];
@@ -583,7 +589,10 @@ struct kh_plan {
 	uint64_t mark[KH_NR_MARKS];
 	struct kh_array vms;
 	struct kh_array left;
+	struct kh_str back_image;
+	struct kh_str back_initrd;
+	struct kh_str back_cmdline;
 };
-static_assert(sizeof(struct kh_plan) == 920, "layout of struct kh_plan");
+static_assert(sizeof(struct kh_plan) == 944, "layout of struct kh_plan");
 
 #endif /* KHCTL_STATE_H */

@@ -61,6 +61,8 @@ int preflight_run(struct preflight *pf, const struct preflight_in *in)
 		check_state_room(pf);
 	if (in->kernel)
 		check_image(pf, in);
+	if (in->back_kernel)
+		check_back(pf, in->back_kernel, in->back_initrd);
 	check_cmdline(pf, in);
 	return pf->nr_bad ? -EINVAL : 0;
 }

@@ -35,6 +35,8 @@ struct finding {
 struct preflight_in {
 	const char *kernel;	/* NULL: not checked */
 	const char *initrd;
+	const char *back_kernel;	/* NULL: no way back was asked for */
+	const char *back_initrd;
 	const char *append;	/* NULL: that of the running kernel */
 	const char *state;
 	const struct str_list *qmp;
@@ -85,6 +87,8 @@ void check_bad(struct preflight *pf, const char *id, const char *subject, const 
 
 void check_host(struct preflight *pf, const struct preflight_in *in);
 void check_image(struct preflight *pf, const struct preflight_in *in);
+/* @initrd may be "" or NULL. */
+void check_back(struct preflight *pf, const char *kernel, const char *initrd);
 void check_cmdline(struct preflight *pf, const struct preflight_in *in);
 void check_vms(struct preflight *pf, const struct preflight_in *in);
 void check_kram_room(struct preflight *pf);

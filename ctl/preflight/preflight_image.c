@@ -86,6 +86,27 @@ void check_image(struct preflight *pf, const struct preflight_in *in)
 		close(fd);
 }
 
+void check_back(struct preflight *pf, const char *kernel, const char *initrd)
+{
+	static const char want[] = "a whole bzImage that adopts what this kernel leaves";
+	static const char fix[] = "name the image of a kernel with KRAM, for example that of the running one";
+	struct kernel_image img;
+	int rc = image_read(kernel, &img);
+
+	if (rc)
+		check_bad(pf, "back-kernel", kernel, want, fix, "%s", strerror(-rc));
+	else if (!img.bzimage || !img.complete || !img.crc_ok)
+		check_bad(pf, "back-kernel", kernel, want, fix, "no bzImage, or a damaged one");
+	else if (!img.has_kram || img.kram_abi != KRAM_ABI_VERSION)
+		check_bad(pf, "back-kernel", kernel, want, fix, "%s", img.has_kram ?
+			  "its KRAM ABI version is another one" : "it does not know KRAM");
+	else
+		check_ok(pf, "back-kernel", kernel, "%s", img.version);
+	if (initrd && *initrd && access(initrd, R_OK))
+		check_bad(pf, "back-initrd", initrd, "a readable file",
+			  "give the path of an initial RAM disk", "%s", strerror(errno));
+}
+
 /* The ranges that memmap=<size>!<start> made, which hold guests and the state area. */
 static unsigned int pram_ranges(struct mem_range *r, unsigned int max)
 {

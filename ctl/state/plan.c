@@ -85,7 +85,8 @@ int plan_check(const struct kh_plan *p, size_t size)
 	    !text_ends(p->old_kernel, sizeof(p->old_kernel)) ||
 	    !text_ends(p->new_kernel, sizeof(p->new_kernel)) ||
 	    !text_ends(p->image_kernel, sizeof(p->image_kernel)) || !str_good(p, p->image) ||
-	    !str_good(p, p->initrd) || !str_good(p, p->cmdline) ||
+	    !str_good(p, p->initrd) || !str_good(p, p->cmdline) || !str_good(p, p->back_image) ||
+	    !str_good(p, p->back_initrd) || !str_good(p, p->back_cmdline) ||
 	    !array_good(p, &p->vms, sizeof(struct kh_plan_vm)) ||
 	    !array_good(p, &p->left, sizeof(struct kh_plan_left)))
 		return -EBADMSG;
@@ -153,6 +154,12 @@ unsigned int plan_find_vm(const struct kh_plan *plan, const char *name)
 		if (!strcmp(plan_str(plan, plan_vm(plan, i)->name), name))
 			break;
 	return i;
+}
+
+uint64_t plan_generation(const struct kh_plan *plan)
+{
+	/* Each kernel that adopts KRAM adds one. */
+	return plan->kram_generation + 1 + plan->back;
 }
 
 uint64_t plan_first_stop(const struct kh_plan *plan)

@@ -70,6 +70,9 @@ unsigned int plan_devices(const struct kh_plan *plan);
 /** plan_find_vm() - index of the VM of that name, the number of VMs when there is none */
 unsigned int plan_find_vm(const struct kh_plan *plan, const char *name);
 
+/** plan_generation() - generation of KRAM in the kernel that resumes the guests */
+uint64_t plan_generation(const struct kh_plan *plan);
+
 /** plan_first_stop() - TSC when the first guest stopped, 0 while none has */
 uint64_t plan_first_stop(const struct kh_plan *plan);
 
