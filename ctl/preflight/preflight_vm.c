@@ -122,19 +122,12 @@ static void check_device(struct preflight *pf, const struct vm *vm, const struct
 
 static void check_process(struct preflight *pf, const struct vm *vm)
 {
-	const char *arg = vm_inherits_fd(vm->argv, vm->argv_len);
-
 	if (vm->uid)
 		check_bad(pf, "vm-user", vm->qmp_path, "QEMU run by root", "start it as root",
 			  "process %d belongs to user %llu", vm->pid, (unsigned long long)vm->uid);
 	if (strstr(vm->exe, " (deleted)"))
 		check_bad(pf, "vm-exe", vm->qmp_path, "QEMU's program still where it was",
 			  "install it again", "%s", vm->exe);
-	if (arg)
-		check_bad(pf, "vm-argv", vm->qmp_path, "arguments that work at a second start",
-			  "name the resource instead of passing a file descriptor", "%s", arg);
-	else
-		check_ok(pf, "vm-argv", vm->qmp_path, "process %d, %s", vm->pid, vm->exe);
 }
 
 static void check_vm(struct preflight *pf, const struct vm *vm)
@@ -154,6 +147,7 @@ static void check_vm(struct preflight *pf, const struct vm *vm)
 		check_ok(pf, "vm-qemu", vm->qmp_path, "%s",
 			 vm->patched ? "has preserve=" : "no vfio-pci device");
 	check_process(pf, vm);
+	check_machine(pf, vm);
 	if (!vm->nr_ram)
 		check_bad(pf, "vm-ram", vm->qmp_path, "guest RAM in devdax namespaces",
 			  "give the VM -object memory-backend-file", "no memory backend");

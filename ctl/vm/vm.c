@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "base/util.h"
 #include "vm/vm.h"
+#include "vm/vm_machine.h"
 
 static struct json_object *obj1(const char *k, const char *v)
 {
@@ -256,6 +257,15 @@ static void read_target(pid_t pid, int fd, char *buf, size_t size)
 		buf[0] = '\0';
 }
 
+/* A character device on standard input is part of the machine, too. */
+static void learn_stdin(struct vm *vm)
+{
+	char in[1024];
+
+	read_link(vm->pid, "fd/0", in, sizeof(in));
+	json_object_object_add(vm->machine, "stdin", json_object_new_string(in));
+}
+
 static int learn_process(struct vm *vm, struct kh_err *e)
 {
 	struct stat st;
@@ -278,7 +288,6 @@ static int learn_process(struct vm *vm, struct kh_err *e)
 			      &vm->env, &vm->env_len);
 	if (rc)
 		return err_set(e, rc, "process %d: %s", vm->pid, strerror(-rc));
-	vm->argv_len = vm_clean_argv(vm->argv, vm->argv_len, vm->argv);
 	read_target(vm->pid, 1, vm->out, sizeof(vm->out));
 	read_target(vm->pid, 2, vm->err, sizeof(vm->err));
 	return 0;
@@ -314,6 +323,10 @@ int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *
 		rc = learn_devices(vm, "/machine/peripheral-anon", e);
 	if (!rc)
 		rc = learn_process(vm, e);
+	if (!rc)
+		rc = machine_learn(&vm->q, &vm->machine, e);
+	if (!rc)
+		learn_stdin(vm);
 	return rc;
 }
 

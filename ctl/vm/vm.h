@@ -33,6 +33,7 @@ struct vm_dev {
  * @patched: QEMU knows vfio-pci,preserve=
  * @exe: path of QEMU
  * @argv: and @env: zero-separated as in /proc
+ * @machine: what it consists of, see machine_learn()
  */
 struct vm {
 	char qmp_path[108];
@@ -56,6 +57,7 @@ struct vm {
 	size_t argv_len;
 	char *env;
 	size_t env_len;
+	struct json_object *machine;
 };
 
 /** vm_learn() - connect and ask. Return: 0, -errno with a message. vm_close() in either case. */
@@ -74,15 +76,17 @@ int vm_plan(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p, str
 #define VM_MONITOR_ID "khctl-resume"
 
 /**
- * vm_clean_argv() - leave out what belongs to one start only: -S, -incoming, and
- * the monitor of an earlier khctl resume
- * @out: @len + 1 bytes; may be @argv, which then has to end in a zero byte
+ * vm_next_argv() - the arguments for the next start
+ * @out: freed by the caller
  *
- * Return: bytes of @out.
+ * Left out is what belongs to one start only: -S, -incoming, -loadvm, -daemonize and the
+ * monitor of an earlier khctl resume. A listening socket gets wait=off, a file append=on.
+ *
+ * Return: 0 or -ENOMEM.
  */
-size_t vm_clean_argv(const char *argv, size_t len, char *out);
+int vm_next_argv(const char *argv, size_t len, char **out, size_t *out_len);
 
-/** vm_inherits_fd() - an argument names a file descriptor, which nobody can pass on again */
-const char *vm_inherits_fd(const char *argv, size_t len);
+/** vm_is_own_monitor() - is @o, of vm_opts_parse(), the monitor of an earlier khctl resume */
+bool vm_is_own_monitor(struct json_object *o);
 
 #endif

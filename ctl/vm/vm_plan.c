@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What it takes to start a VM again, put into the plan. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/util.h"
 #include "host/dax.h"
@@ -10,6 +11,19 @@
 static int put_str(struct kh_plan *plan, struct kh_str *s, const char *text)
 {
 	return *text ? plan_put(plan, s, text, strlen(text)) : 0;
+}
+
+static int put_argv(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p)
+{
+	size_t len;
+	char *argv;
+	int rc;
+
+	rc = vm_next_argv(vm->argv, vm->argv_len, &argv, &len);
+	if (!rc)
+		rc = plan_put(plan, &p->argv, argv, len);
+	free(argv);
+	return rc;
 }
 
 static int plan_strings(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p)
@@ -33,7 +47,7 @@ static int plan_strings(const struct vm *vm, struct kh_plan *plan, struct kh_pla
 	if (!rc)
 		rc = put_str(plan, &p->err, vm->err);
 	if (!rc)
-		rc = plan_put(plan, &p->argv, vm->argv, vm->argv_len);
+		rc = put_argv(vm, plan, p);
 	if (!rc)
 		rc = plan_put(plan, &p->env, vm->env, vm->env_len);
 	return rc;
