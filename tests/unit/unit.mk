@@ -13,8 +13,8 @@ UNIT_OBJ := $(patsubst %.c,$(UNIT_OUT)/%.o,$(filter-out ctl/main.c,$(CTL_SRC)) $
 UNIT_CPPFLAGS := $(CTL_CPPFLAGS) -DTOP='"$(CURDIR)"'
 
 .PHONY: check-unit
-check-unit: $(UNIT_TESTS)
-	@tests/unit/run $(UNIT_TESTS) tests/unit/rooms.py
+check-unit: $(UNIT_TESTS) $(BUILD)/ctl/khctl
+	@tests/unit/run $(UNIT_TESTS) tests/unit/rooms.py tests/unit/docs.py
 
 $(UNIT_OBJ): $(UNIT_OUT)/%.o: %.c
 	@mkdir -p $(@D)
