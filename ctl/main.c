@@ -29,7 +29,8 @@ static int complete(int argc, char **argv)
 		if (strcmp(prev, v->name))
 			continue;
 		for (o = v->opts; o->name; o++)
-			printf("--%s\n", o->name);
+			if (o->type != OPT_ARGS)
+				printf("--%s\n", o->name);
 	}
 	return EXIT_DONE;
 }

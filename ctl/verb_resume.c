@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* khctl resume: in the new kernel, let every VM run on. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/intr.h"
 #include "base/lock.h"
 #include "base/out.h"
 #include "base/tsc.h"
@@ -18,17 +18,15 @@
 #include "state/manifest.h"
 #include "verbs.h"
 #include "vm/back.h"
-#include "vm/vm_load.h"
+#include "vm/vm.h"
+#include "vm/vm_jobs.h"
+#include "vm/vm_left.h"
 
 /* From QEMU's word that the guest runs until KVM runs it, on a host that is busy. */
 #define RUN_SECONDS 1
 
-struct load_job {
-	pthread_t thread;
-	bool started;
-	struct vm_load l;
-	struct kh_err e;
-};
+/* When no VM has got further for so long, the host and the VMs that run do not wait for the others. */
+#define STUCK_MS 5000
 
 struct resume {
 	const struct khctl_opts *o;
@@ -36,11 +34,14 @@ struct resume {
 	struct kh_plan *plan;
 	struct kram kram;
 	struct watcher watcher;
+	int cancel_fd;
+	bool again;		/* not the first attempt in this boot */
 	bool adopted;		/* what the old kernel of this very upgrade left */
+	bool finished;		/* what was put off for the guests is done */
 	char why_not[200];
 	char id[40];		/* of this boot */
 	uint64_t manifest_took;	/* TSC, 0: there is none */
-	struct load_job *job;
+	struct vm_jobs jobs;
 };
 
 static int say(const struct khctl_opts *o, int rc, const char *result, const char *why)
@@ -70,14 +71,6 @@ static void look_at_kram(struct resume *r)
 		r->plan->mark[KH_MARK_SEALED] = sealed;
 }
 
-static void *load_thread(void *arg)
-{
-	struct load_job *job = arg;
-
-	vm_load(&job->l, &job->e);
-	return NULL;
-}
-
 static void vm_failed(struct kh_plan_vm *vm, const char *name, const char *why)
 {
 	vm->state = KH_VM_FAILED;
@@ -85,8 +78,18 @@ static void vm_failed(struct kh_plan_vm *vm, const char *name, const char *why)
 	talk("%s: %s", name, why);
 }
 
-static void start_job(struct resume *r, struct load_job *job, struct kh_plan_vm *vm)
+static bool lies_outside(const struct resume *r, const struct kh_plan_vm *vm)
 {
+	return vm->stream_size > vm->stream_room ||
+	       vm->stream_offset < r->state.part[KH_PART_DATA].offset ||
+	       vm->stream_offset > r->state.size ||
+	       vm->stream_size > r->state.size - vm->stream_offset;
+}
+
+static void start_job(struct resume *r, unsigned int i, pid_t user)
+{
+	struct kh_plan_vm *vm = plan_vm(r->plan, i);
+	struct vm_load *l = &r->jobs.job[i].l;
 	const char *name = plan_str(r->plan, vm->name);
 
 	vm->error[0] = '\0';
@@ -95,82 +98,117 @@ static void start_job(struct resume *r, struct load_job *job, struct kh_plan_vm 
 		vm_failed(vm, name, r->why_not);
 		return;
 	}
-	if (vm->stream_size > vm->stream_room || vm->stream_offset < r->state.part[KH_PART_DATA].offset ||
-	    vm->stream_offset > r->state.size ||
-	    vm->stream_size > r->state.size - vm->stream_offset) {
+	if (lies_outside(r, vm)) {
 		vm_failed(vm, name, "its device state lies outside of the state area");
 		return;
 	}
-	job->l.plan = r->plan;
-	job->l.vm = vm;
-	job->l.stream = r->state.base + vm->stream_offset;
-	job->started = !pthread_create(&job->thread, NULL, load_thread, job);
-	if (!job->started)
+	l->state = &r->state;
+	l->plan = r->plan;
+	l->vm = vm;
+	l->stream = r->state.base + vm->stream_offset;
+	l->record = record_of_boot(&r->state, r->plan->run_id, i, r->id);
+	l->user = user;
+	l->cancel_fd = r->cancel_fd;
+	if (jobs_start(&r->jobs, i))
 		vm_failed(vm, name, "cannot start a thread");
 }
 
-static bool loaded(const struct load_job *job)
+static bool asked_for(const struct resume *r, const struct kh_plan_vm *vm)
 {
-	return job->started && !job->e.rc;
+	const struct str_list *names = &r->o->vms;
+	unsigned int i;
+
+	for (i = 0; i < names->n; i++)
+		if (!strcmp(names->v[i], plan_str(r->plan, vm->name)))
+			return true;
+	return !names->n;
 }
 
-/* A guest runs when KVM runs it, some time after QEMU's word. Where nobody sees that, the word has to do. */
-static void see_runs(struct resume *r)
+static int start_jobs(struct resume *r)
 {
-	uint64_t until = tsc_now() + RUN_SECONDS * r->plan->tsc_hz, run;
+	pid_t *user = calloc(r->plan->vms.count + 1, sizeof(*user));
 	struct kh_plan_vm *vm;
 	unsigned int i;
 
+	if (!user || jobs_init(&r->jobs, r->plan->vms.count)) {
+		free(user);
+		return -ENOMEM;
+	}
+	vm_users(r->plan, user);
 	for (i = 0; i < r->plan->vms.count; i++) {
 		vm = plan_vm(r->plan, i);
-		if (!loaded(&r->job[i]))
-			continue;
-		run = watcher_wait_run(&r->watcher, r->job[i].l.pid, until);
-		if (run)
-			vm->run_tsc = run > vm->loaded_tsc ? run : vm->loaded_tsc;
-		else
-			state_log(&r->state, r->plan->run_id, "run", 0,
-				  "%s: nobody saw KVM run it, its time is that of QEMU",
-				  plan_str(r->plan, vm->name));
+		if (vm->state != KH_VM_RUNNING && vm->state != KH_VM_FORGOTTEN && asked_for(r, vm))
+			start_job(r, i, user[i]);
 	}
+	free(user);
+	return 0;
 }
 
-/* Return: how many do not run. */
-static unsigned int resume_vms(struct resume *r)
+/* A guest runs when KVM runs it, some time after QEMU's word. Where nobody sees that, the word has to do. */
+static void see_run(struct resume *r, struct vm_job *job, struct kh_plan_vm *vm)
 {
-	struct load_job *job = r->job;
-	unsigned int i, failed = 0;
-	struct kh_plan_vm *vm;
+	uint64_t until = tsc_now() + RUN_SECONDS * r->plan->tsc_hz, run;
 
-	for (i = 0; i < r->plan->vms.count; i++)
-		if (plan_vm(r->plan, i)->state != KH_VM_RUNNING)
-			start_job(r, &job[i], plan_vm(r->plan, i));
-	for (i = 0; i < r->plan->vms.count; i++) {
-		vm = plan_vm(r->plan, i);
-		if (job[i].started) {
-			pthread_join(job[i].thread, NULL);
-			if (job[i].e.rc)
-				vm_failed(vm, plan_str(r->plan, vm->name), job[i].e.msg);
-			else
-				vm->state = KH_VM_RUNNING;
-		}
-		failed += vm->state != KH_VM_RUNNING;
-	}
-	return failed;
+	if (job->l.ran_before)
+		return;
+	run = watcher_wait_run(&r->watcher, job->l.pid, until);
+	if (run)
+		vm->run_tsc = run > vm->loaded_tsc ? run : vm->loaded_tsc;
+	else
+		state_log(&r->state, r->plan->run_id, "run", 0,
+			  "%s: nobody saw KVM run it, its time is that of QEMU",
+			  plan_str(r->plan, vm->name));
 }
 
-static void mark_times(struct resume *r, unsigned int failed)
+/* The guests whose jobs are done: what became of them. */
+static void harvest(struct resume *r)
+{
+	struct kh_plan_vm *vm;
+	struct vm_job *job;
+	unsigned int i;
+
+	for (i = 0; i < r->jobs.n; i++) {
+		job = &r->jobs.job[i];
+		vm = plan_vm(r->plan, i);
+		if (!job->started || job->told || !atomic_load(&job->done))
+			continue;
+		job->told = true;
+		if (job->e.rc)
+			vm_failed(vm, plan_str(r->plan, vm->name), job->e.msg);
+		else
+			vm->state = KH_VM_RUNNING;
+	}
+}
+
+/* What can wait until the guests run. The last thing asked of each QEMU is whether its guest runs. */
+static void end_loads(struct resume *r)
+{
+	struct kh_err e = { 0 };
+	struct kh_plan_vm *vm;
+	struct vm_job *job;
+	unsigned int i;
+
+	for (i = 0; i < r->jobs.n; i++) {
+		job = &r->jobs.job[i];
+		vm = plan_vm(r->plan, i);
+		if (!job_loaded(job) || !job->told || job->ended)
+			continue;
+		job->ended = true;
+		memset(&e, 0, sizeof(e));
+		if (!job->l.ran_before && vm_load_end(&job->l, &e))
+			vm_failed(vm, plan_str(r->plan, vm->name), e.msg);
+	}
+}
+
+static void mark_times(struct resume *r)
 {
 	uint64_t *m = r->plan->mark;
 	const struct kh_plan_vm *vm;
 	unsigned int i;
 
-	/* A second attempt only moves the end. */
-	if (!r->plan->new_boot_id[0])
-		m[KH_MARK_BOOT] = r->o->start_tsc;
 	m[KH_MARK_LOADED] = 0;
 	m[KH_MARK_RUN] = 0;
-	for (i = 0; !failed && i < r->plan->vms.count; i++) {
+	for (i = 0; !plan_kept(r->plan) && i < r->plan->vms.count; i++) {
 		vm = plan_vm(r->plan, i);
 		if (vm->loaded_tsc > m[KH_MARK_LOADED])
 			m[KH_MARK_LOADED] = vm->loaded_tsc;
@@ -206,7 +244,7 @@ static void take_manifest(struct resume *r)
 	size_t size;
 	int rc;
 
-	if (r->plan->new_boot_id[0])
+	if (r->again)
 		return;
 	/* The new kernel has emptied the interrupt-remapping tables: there is nothing to compare. */
 	m = manifest_take(r->plan, r->id, &r->kram, IRT_LEAVE, NULL, &size);
@@ -218,8 +256,9 @@ static void take_manifest(struct resume *r)
 		r->manifest_took = tsc_now() - begin;
 }
 
-static int report(struct resume *r, unsigned int failed)
+static int report(struct resume *r)
 {
+	unsigned int failed = plan_kept(r->plan);
 	struct claims *c = calloc(1, sizeof(*c));
 	enum verdict v = UNKNOWN;
 	struct kh_err e = { 0 };
@@ -249,16 +288,16 @@ static int report(struct resume *r, unsigned int failed)
 	}
 	free(c);
 	if (failed)
-		talk("%u of %u VMs do not run; their memory is kept, khctl resume tries again", failed,
-		     r->plan->vms.count);
+		talk("%u of %u VMs do not run; their memory and device state are kept: khctl resume tries again, khctl forget gives one up",
+		     failed, r->plan->vms.count);
 	else if (v != HOLDS)
 		talk("the VMs run, but the verdict is %s: khctl verify", verdict_name(v));
 	return out_done(failed || v != HOLDS ? EXIT_LOST : EXIT_DONE);
 }
 
-static void commit(struct resume *r, unsigned int failed)
+static void commit(struct resume *r, enum kh_state state)
 {
-	int rc = state_commit(&r->state, failed ? KH_FAILED : KH_RESUMED, r->plan);
+	int rc = state_commit(&r->state, state, r->plan);
 
 	if (rc)
 		talk("cannot write the state area: %s", strerror(-rc));
@@ -283,43 +322,150 @@ static void go_back(struct resume *r)
 	talk("no way back: %s", e.msg);
 }
 
+static void commit_result(struct resume *r)
+{
+	mark_times(r);
+	commit(r, plan_kept(r->plan) ? KH_FAILED : KH_RESUMED);
+}
+
+/* Whatever became of the guests: nobody else does what was put off for them. */
+static int finish_boot(struct resume *r, int rc)
+{
+	struct kh_err e = { 0 };
+
+	if (r->finished || !late_finish(&e))
+		return rc;
+	talk("not all that was put off for the guests could be done: %s", e.msg);
+	return rc ? rc : EXIT_LOST;
+}
+
+static void see_runs(struct resume *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->jobs.n; i++)
+		if (job_loaded(&r->jobs.job[i]) && r->jobs.job[i].told && !r->jobs.job[i].ended)
+			see_run(r, &r->jobs.job[i], plan_vm(r->plan, i));
+}
+
+/* A VM takes long, and may never come: everything else goes on without it. */
+static void go_on_without(struct resume *r)
+{
+	struct kh_plan_vm *vm;
+	unsigned int i;
+
+	see_runs(r);
+	end_loads(r);
+	commit_result(r);
+	for (i = 0; i < r->jobs.n; i++) {
+		vm = plan_vm(r->plan, i);
+		if (r->jobs.job[i].started && !r->jobs.job[i].told)
+			talk("%s: its QEMU is not ready after %d s; the host and the other VMs go on without it",
+			     plan_str(r->plan, vm->name), STUCK_MS / 1000);
+		state_log(&r->state, r->plan->run_id, "resume", 0, "%s: %s %.120s",
+			  plan_str(r->plan, vm->name), vm_state_name(vm->state),
+			  r->jobs.job[i].started && !r->jobs.job[i].told ? "not ready yet" : vm->error);
+	}
+	r->finished = !finish_boot(r, 0);
+}
+
+static void wait_for_jobs(struct resume *r)
+{
+	unsigned int left = jobs_left(&r->jobs), before;
+	bool waited = false;
+
+	while (left) {
+		before = left;
+		left = jobs_wait(&r->jobs, STUCK_MS);
+		harvest(r);
+		if (left == before && !waited) {
+			waited = true;
+			go_on_without(r);
+		}
+	}
+	harvest(r);
+}
+
+static void begin(struct resume *r)
+{
+	if (r->again)
+		return;
+	r->plan->mark[KH_MARK_BOOT] = r->o->start_tsc;
+	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
+	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));
+	/* A khctl resume that comes after this one, however this one ends, is not the first. */
+	commit(r, r->state.commit.state);
+}
+
 static int resume(struct resume *r)
 {
-	unsigned int failed, i;
-
-	if (r->plan->new_boot_id[0] && strcmp(r->plan->new_boot_id, r->id))
-		return say(r->o, EXIT_LOST, "failed",
-			   "the host was booted again since; the guests' memory is not what it was");
-	r->job = calloc(r->plan->vms.count + 1, sizeof(*r->job));
-	if (!r->job)
-		return say(r->o, EXIT_LOST, "failed", "out of memory");
+	r->again = r->plan->new_boot_id[0];
 	look_at_kram(r);
 	if (!(r->plan->flags & KH_PLAN_NO_INSTRUMENTS)) {
 		take_manifest(r);
 		watcher_start(&r->watcher, &r->state, KH_NEW, r->plan, r->id);
 	}
-	failed = resume_vms(r);
-	mark_times(r, failed);
-	copy_str(r->plan->new_boot_id, sizeof(r->plan->new_boot_id), r->id);
-	kernel_name(r->plan->new_kernel, sizeof(r->plan->new_kernel));
-	/* Whatever comes now, nobody starts them a second time. */
-	commit(r, failed);
+	begin(r);
+	if (start_jobs(r))
+		return say(r->o, EXIT_LOST, "failed", "out of memory");
+	wait_for_jobs(r);
+	commit_result(r);
 	see_runs(r);
 	watcher_finish(&r->watcher);
 	watcher_stop(&r->watcher);
-	/* Goes on while a VM has yet to come. */
-	if (!failed)
+	end_loads(r);
+	/* The recorder goes on while a VM has yet to come. */
+	if (!plan_kept(r->plan))
 		recorder_stop();
-	mark_times(r, failed);
-	commit(r, failed);
-	for (i = 0; i < r->plan->vms.count; i++)
-		if (loaded(&r->job[i]))
-			vm_load_end(&r->job[i].l);
+	commit_result(r);
 	log_phases(r);
 	kram_close(&r->kram);
-	if (failed && failed == r->plan->vms.count)
+	if (plan_kept(r->plan) && plan_kept(r->plan) == r->plan->vms.count)
 		go_back(r);
-	return report(r, failed);
+	return report(r);
+}
+
+/* The arguments of one VM from a file: each ended by a zero byte, as in /proc, or each on a line. */
+static int edit_argv(struct resume *r)
+{
+	struct kh_plan_vm *vm;
+	char *file, *argv = NULL;
+	size_t len, i;
+	int rc;
+
+	if (r->o->vms.n != 1)
+		return say(r->o, EXIT_USAGE, "failed", "--argv-from goes with the name of one VM");
+	vm = plan_vm(r->plan, plan_find_vm(r->plan, r->o->vms.v[0]));
+	if (vm->state == KH_VM_RUNNING)
+		return say(r->o, EXIT_REFUSED, "refused", "the VM runs");
+	rc = read_all(r->o->argv_from, &file, &len);
+	if (rc)
+		return say(r->o, EXIT_REFUSED, "refused", "the file of --argv-from cannot be read");
+	if (!memchr(file, '\0', len))
+		for (i = 0; i < len; i++)
+			file[i] = file[i] == '\n' ? '\0' : file[i];
+	rc = vm_next_argv(file, len, &argv, &len);
+	free(file);
+	if (rc || !len)
+		rc = say(r->o, EXIT_REFUSED, "refused", "the file of --argv-from holds no arguments");
+	else if (plan_put(r->plan, &vm->argv, argv, len))
+		rc = say(r->o, EXIT_REFUSED, "refused", "the arguments are too long");
+	free(argv);
+	return rc;
+}
+
+/* Return: EXIT_DONE, or what was said. */
+static int check_names(struct resume *r)
+{
+	const struct str_list *names = &r->o->vms;
+	char why[160];
+	unsigned int i;
+
+	for (i = 0; i < names->n; i++)
+		if (plan_find_vm(r->plan, names->v[i]) == r->plan->vms.count)
+			return say(r->o, EXIT_REFUSED, "refused",
+				   path_fmt(why, sizeof(why), "the upgrade has no VM %.64s", names->v[i]));
+	return EXIT_DONE;
 }
 
 static int open_plan(struct resume *r)
@@ -345,18 +491,13 @@ static int open_plan(struct resume *r)
 	if (!strcmp(r->id, r->plan->old_boot_id))
 		return say(r->o, EXIT_REFUSED, "refused",
 			   "this is still the old kernel: khctl abort undoes the upgrade");
-	return resume(r);
-}
-
-/* Whatever became of the guests: nobody else does what was put off for them. */
-static int finish_boot(int rc)
-{
-	struct kh_err e = { 0 };
-
-	if (!late_finish(&e))
-		return rc;
-	talk("not all that was put off for the guests could be done: %s", e.msg);
-	return rc ? rc : EXIT_LOST;
+	if (r->plan->new_boot_id[0] && strcmp(r->plan->new_boot_id, r->id))
+		return say(r->o, EXIT_LOST, "failed",
+			   "the host was booted again since; the guests' memory is not what it was");
+	rc = check_names(r);
+	if (!rc && r->o->argv_from)
+		rc = edit_argv(r);
+	return rc ? rc : resume(r);
 }
 
 int verb_resume(const void *opts)
@@ -367,13 +508,16 @@ int verb_resume(const void *opts)
 	if (!r)
 		return EXIT_FAILED;
 	r->o = opts;
+	r->jobs.wake = -1;
+	/* SIGINT and SIGTERM: guests that cannot run yet are given up for now, the rest is done. */
+	r->cancel_fd = intr_init();
 	rc = lock_take();
 	if (rc < 0)
 		rc = say(r->o, EXIT_REFUSED, "refused", lock_error(rc));
 	else
-		rc = finish_boot(open_plan(r));
+		rc = finish_boot(r, open_plan(r));
+	jobs_free(&r->jobs);
 	free(r->plan);
-	free(r->job);
 	free(r);
 	return rc;
 }

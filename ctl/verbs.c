@@ -57,6 +57,24 @@ static const struct opt verify_opts[] = {
 	O_JSON, O_HUMAN, O_END
 };
 
+static const struct opt resume_opts[] = {
+	{ "vm", OPT_ARGS, FIELD(vms), NULL, "names of the VMs to resume (default: all)", false },
+	{ "argv-from", OPT_STR, FIELD(argv_from), "FILE",
+	  "take the arguments of the VM's QEMU from a file", false },
+	O_STATE, O_JSON, O_HUMAN, O_END
+};
+
+static const struct opt forget_opts[] = {
+	{ "vm", OPT_ARGS, FIELD(vms), NULL, "names of the VMs to give up", true },
+	O_STATE, O_JSON, O_HUMAN, O_END
+};
+
+static const struct opt status_opts[] = {
+	{ "argv-of", OPT_STR, FIELD(argv_of), "VM",
+	  "print the arguments of the VM's QEMU, each on a line, and nothing else", false },
+	O_STATE, O_JSON, O_HUMAN, O_END
+};
+
 static const struct opt state_opts[] = { O_STATE, O_JSON, O_HUMAN, O_END };
 
 static const struct opt trace_opts[] = {
@@ -72,10 +90,11 @@ const struct verb khctl_verbs[] = {
 	{ "init", "format a state area", init_opts, verb_init },
 	{ "check", "run the checks of an upgrade, change nothing", check_opts, verb_check },
 	{ "upgrade", "replace the running kernel under its VMs", upgrade_opts, verb_upgrade },
-	{ "resume", "let the VMs run on, in the new kernel", state_opts, verb_resume },
+	{ "resume", "let the VMs run on, in the new kernel", resume_opts, verb_resume },
+	{ "forget", "give up VMs that could not be resumed", forget_opts, verb_forget },
 	{ "verify", "compare what there is with what was before the upgrade", verify_opts,
 	  verb_verify },
-	{ "status", "show the last or pending upgrade", state_opts, verb_status },
+	{ "status", "show the last or pending upgrade", status_opts, verb_status },
 	{ "trace", "show what the instruments see, as it happens", trace_opts, verb_trace },
 	{ "abort", "undo an upgrade that was prepared and did not jump", state_opts, verb_abort },
 	{ "back", "enter the old kernel again when the new one cannot resume any VM", back_opts,

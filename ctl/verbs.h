@@ -12,6 +12,10 @@ struct khctl_opts {
 	bool reuse_cmdline;
 	bool no_instruments;
 	struct str_list qmp;
+	struct str_list vms;
+	struct str_list leave_behind;
+	const char *argv_from;
+	const char *argv_of;
 	const char *state;
 	struct str_list device;
 	bool saved;
@@ -38,5 +42,6 @@ int verb_status(const void *opts);
 int verb_trace(const void *opts);
 int verb_abort(const void *opts);
 int verb_back(const void *opts);
+int verb_forget(const void *opts);
 
 #endif

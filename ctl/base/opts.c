@@ -10,7 +10,17 @@ static const struct opt *find_opt(const struct verb *verb, const char *name, siz
 	const struct opt *o;
 
 	for (o = verb->opts; o->name; o++)
-		if (strlen(o->name) == len && !strncmp(o->name, name, len))
+		if (o->type != OPT_ARGS && strlen(o->name) == len && !strncmp(o->name, name, len))
+			return o;
+	return NULL;
+}
+
+static const struct opt *find_args(const struct verb *verb)
+{
+	const struct opt *o;
+
+	for (o = verb->opts; o->name; o++)
+		if (o->type == OPT_ARGS)
 			return o;
 	return NULL;
 }
@@ -51,6 +61,7 @@ static int set_opt(const struct verb *verb, const struct opt *o, const char *val
 		*(const char **)field = val;
 		return 0;
 	case OPT_LIST:
+	case OPT_ARGS:
 		return add_to_list(verb, list, val);
 	}
 	return -EINVAL;
@@ -66,6 +77,7 @@ static bool is_set(const struct opt *o, const void *opts)
 	case OPT_STR:
 		return *(const char * const *)field;
 	case OPT_LIST:
+	case OPT_ARGS:
 		return ((const struct str_list *)field)->n;
 	}
 	return false;
@@ -83,6 +95,13 @@ int opts_parse(const struct verb *verb, int argc, char **argv, void *opts)
 		/* An option that may be repeated takes all that follows: --qmp A B */
 		if (argv[i][0] != '-' && last && last->type == OPT_LIST) {
 			rc = set_opt(verb, last, argv[i], opts);
+			if (rc)
+				return rc;
+			continue;
+		}
+		o = find_args(verb);
+		if (argv[i][0] != '-' && o) {
+			rc = set_opt(verb, o, argv[i], opts);
 			if (rc)
 				return rc;
 			continue;
@@ -119,7 +138,7 @@ void opts_free(const struct verb *verb, void *opts)
 	const struct opt *o;
 
 	for (o = verb->opts; o->name; o++) {
-		if (o->type != OPT_LIST)
+		if (o->type != OPT_LIST && o->type != OPT_ARGS)
 			continue;
 		list = (struct str_list *)((char *)opts + o->offset);
 		free(list->v);
@@ -134,8 +153,11 @@ void opts_help(FILE *f, const struct verb *verb)
 
 	fprintf(f, "khctl %s: %s\n\n", verb->name, verb->help);
 	for (o = verb->opts; o->name; o++) {
-		path_fmt(left, sizeof(left), "--%s%s%s%s", o->name, o->arg ? " " : "",
-			 o->arg ? o->arg : "", o->type == OPT_LIST ? "..." : "");
+		if (o->type == OPT_ARGS)
+			path_fmt(left, sizeof(left), "%s...", o->name);
+		else
+			path_fmt(left, sizeof(left), "--%s%s%s%s", o->name, o->arg ? " " : "",
+				 o->arg ? o->arg : "", o->type == OPT_LIST ? "..." : "");
 		fprintf(f, "  %-24s %s%s\n", left, o->help, o->required ? " (required)" : "");
 	}
 }

@@ -28,6 +28,7 @@ enum opt_type {
 	OPT_FLAG,		/* bool */
 	OPT_STR,		/* const char * */
 	OPT_LIST,		/* struct str_list; may be given several times */
+	OPT_ARGS,		/* struct str_list: the arguments without dashes; the name is for the help */
 };
 
 /**

@@ -101,6 +101,13 @@ static bool judge_kernel(struct judge *j)
 	return plan->new_boot_id[0] && !strcmp(h->boot_id, plan->new_boot_id);
 }
 
+static bool recorded_to_the_end(const struct judge *j)
+{
+	const struct kram_recorder *h = j->ev->rec.h;
+
+	return j->whole && (!h->stopped_tsc || h->stopped_tsc >= j->plan->mark[KH_MARK_RUN]);
+}
+
 void claims_make(struct claims *c, const struct evidence *ev)
 {
 	struct judge j = { .c = c, .ev = ev, .plan = ev->plan, .from = plan_first_stop(ev->plan) };
@@ -128,7 +135,7 @@ void claims_make(struct claims *c, const struct evidence *ev)
 	}
 	sections[KH_OLD] = ev->blob[KH_SEC_EVENTS_OLD].size ? ev->blob[KH_SEC_EVENTS_OLD].data : NULL;
 	sections[KH_NEW] = ev->blob[KH_SEC_EVENTS_NEW].size ? ev->blob[KH_SEC_EVENTS_NEW].data : NULL;
-	claims_instr(c, sections, ev->plan);
+	claims_instr(c, sections, ev->plan, recorded_to_the_end(&j));
 	for (i = n; foreign && i < c->n; i++) {
 		c->claim[i].verdict = UNKNOWN;
 		copy_str(c->claim[i].evidence, sizeof(c->claim[i].evidence),

@@ -24,6 +24,7 @@ struct sight {
 	const struct kh_plan *plan;
 	uint64_t stop;		/* of the first guest */
 	uint64_t run;		/* of the last */
+	bool recorded;
 	struct side side[KH_NR_SIDES];
 };
 
@@ -53,6 +54,10 @@ static const char *coverage(const struct sight *si, enum kh_side side)
 			"attached after a QEMU was started";
 	if (h->drained_tsc < until)
 		return "not read to the end";
+	if (h->gap_tsc && !si->recorded)
+		return "nobody watched between two attempts to resume, and the kernel's recorder is not whole";
+	if (h->gap_tsc && (!h->gap_end_tsc || !h->drained_tsc))
+		return "the attempt to resume that came last attached nothing";
 	return NULL;
 }
 
@@ -93,8 +98,9 @@ static void claim_side(struct sight *si, enum kh_side which)
 			   attached, (unsigned long long)h->lost, (unsigned long long)h->dropped);
 	} else {
 		side->complete = true;
-		claims_add(si->c, "instruments", subject, HOLDS, "%u programs attached, %u events, none lost",
-			   attached, h->nr_events);
+		claims_add(si->c, "instruments", subject, HOLDS, "%u programs attached, %u events, none lost%s",
+			   attached, h->nr_events, h->gap_tsc ?
+			   "; between two attempts to resume the kernel's recorder watched" : "");
 	}
 }
 
@@ -154,14 +160,18 @@ static bool forbidden(const struct kh_plan_dev *d, __u32 bdf, const struct kh_ev
 	return false;
 }
 
-static bool kept_domain(const struct kh_plan *plan, uint64_t did)
+/* A guest that runs may change its own mappings, also while another one is still to be resumed. */
+static bool kept_domain(const struct kh_plan *plan, uint64_t did, uint64_t tsc)
 {
+	const struct kh_plan_vm *vm;
 	unsigned int i, j;
 
-	for (i = 0; i < plan->vms.count; i++)
-		for (j = 0; j < plan_vm(plan, i)->dev.count; j++)
-			if (plan_dev(plan, plan_vm(plan, i), j)->map.did == did)
-				return true;
+	for (i = 0; i < plan->vms.count; i++) {
+		vm = plan_vm(plan, i);
+		for (j = 0; j < vm->dev.count; j++)
+			if (plan_dev(plan, vm, j)->map.did == did)
+				return !vm->run_tsc || tsc <= vm->run_tsc;
+	}
 	return false;
 }
 
@@ -174,14 +184,16 @@ static bool iommu_forbidden(const struct kh_plan *plan, const struct kh_event *e
 	case KH_EV_IOMMU_FAULT:
 		return true;
 	case KH_EV_IOMMU_UNMAP:
-		return kept_domain(plan, ev->arg[3]);
+		return kept_domain(plan, ev->arg[3], ev->tsc);
 	}
 	return false;
 }
 
 /* The first event in the blackout that must not be, as text with its kernel. Return: how many. */
-static unsigned int look(const struct sight *si, const struct kh_plan_dev *d, char *buf, size_t size)
+static unsigned int look(const struct sight *si, const struct kh_plan_vm *vm,
+			 const struct kh_plan_dev *d, char *buf, size_t size)
 {
+	uint64_t run = vm && vm->run_tsc ? vm->run_tsc : si->run;
 	const struct kh_event *ev;
 	const struct side *side;
 	unsigned int i, k, found = 0;
@@ -192,7 +204,7 @@ static unsigned int look(const struct sight *si, const struct kh_plan_dev *d, ch
 		side = &si->side[k];
 		for (i = 0; side->have && i < side->h.nr_events; i++) {
 			ev = &side->ev[i];
-			if (ev->tsc < si->stop || (si->run && ev->tsc > si->run))
+			if (ev->tsc < si->stop || (run && ev->tsc > run))
 				continue;
 			if (d ? !forbidden(d, bdf, ev) : !iommu_forbidden(si->plan, ev))
 				continue;
@@ -205,13 +217,14 @@ static unsigned int look(const struct sight *si, const struct kh_plan_dev *d, ch
 	return found;
 }
 
-static void claim_quiet(struct sight *si, const struct kh_plan_dev *d)
+static void claim_quiet(struct sight *si, const struct kh_plan_vm *vm,
+			const struct kh_plan_dev *d)
 {
 	const char *id = d ? "untouched" : "iommu-untouched", *subject = d ? d->bdf : "";
 	unsigned int n;
 	char line[360];
 
-	n = si->stop ? look(si, d, line, sizeof(line)) : 0;
+	n = si->stop ? look(si, vm, d, line, sizeof(line)) : 0;
 	if (n)
 		claims_add(si->c, id, subject, VIOLATED, "%u events; the first: %s", n, line);
 	else if (!si->side[KH_OLD].complete || !si->side[KH_NEW].complete)
@@ -221,17 +234,18 @@ static void claim_quiet(struct sight *si, const struct kh_plan_dev *d)
 }
 
 void claims_instr(struct claims *c, const void * const section[KH_NR_SIDES],
-		  const struct kh_plan *plan)
+		  const struct kh_plan *plan, bool recorded)
 {
 	struct sight si = { .c = c, .plan = plan, .stop = plan_first_stop(plan),
-			    .run = plan->mark[KH_MARK_RUN] };
+			    .run = plan->mark[KH_MARK_RUN], .recorded = recorded };
 	unsigned int i, j, devices = 0;
 
 	read_side(&si, section[KH_OLD], KH_OLD);
 	read_side(&si, section[KH_NEW], KH_NEW);
 	for (i = 0; i < plan->vms.count; i++)
 		for (j = 0; j < plan_vm(plan, i)->dev.count; j++, devices++)
-			claim_quiet(&si, plan_dev(plan, plan_vm(plan, i), j));
+			claim_quiet(&si, plan_vm(plan, i),
+				    plan_dev(plan, plan_vm(plan, i), j));
 	if (devices)
-		claim_quiet(&si, NULL);
+		claim_quiet(&si, NULL, NULL);
 }

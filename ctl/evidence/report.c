@@ -7,6 +7,7 @@
 #include "evidence/report.h"
 #include "evidence/report_instr.h"
 #include "host/kram.h"
+#include "state/record.h"
 
 unsigned int report_phases(const struct kh_plan *plan, struct phase_time *p,
 			   uint64_t *blackout_ns)
@@ -61,6 +62,17 @@ static void json_map(const struct kh_plan_map *m, struct json_object *o)
 	out_u64(o, "bytes", m->mapped);
 }
 
+/* How far the resume has come, also while it is under way and after it was killed. */
+static void json_record(const struct state *s, const struct kh_plan *plan, unsigned int index,
+			struct json_object *o)
+{
+	const struct kh_vm_record r = record_get(s, plan->run_id, index);
+
+	out_str(o, "resume", record_state_name(r.state));
+	if (r.pid && r.state != KH_REC_NONE && r.state != KH_REC_UNUSED)
+		out_u64(o, "pid", r.pid);
+}
+
 static void json_vm(const struct kh_plan *plan, const struct kh_plan_vm *vm, struct json_object *o)
 {
 	struct json_object *a, *d;
@@ -91,7 +103,7 @@ static void json_vm(const struct kh_plan *plan, const struct kh_plan_vm *vm, str
 	}
 }
 
-static void json_plan(const struct kh_plan *plan, struct json_object *o)
+static void json_plan(const struct state *s, const struct kh_plan *plan, struct json_object *o)
 {
 	struct phase_time p[REPORT_PHASES];
 	struct json_object *a, *j;
@@ -116,8 +128,11 @@ static void json_plan(const struct kh_plan *plan, struct json_object *o)
 		out_bool(j, "in_blackout", p[i].in_blackout);
 	}
 	a = out_array(o, "vms");
-	for (i = 0; i < plan->vms.count; i++)
-		json_vm(plan, plan_vm(plan, i), out_element(a));
+	for (i = 0; i < plan->vms.count; i++) {
+		j = out_element(a);
+		json_vm(plan, plan_vm(plan, i), j);
+		json_record(s, plan, i, j);
+	}
 }
 
 static void json_kram(const struct kh_plan *plan, struct json_object *o)
@@ -142,7 +157,7 @@ void report_json(const struct state *s, const struct kh_plan *plan, struct json_
 	out_str(o, "state", state_name(s->commit.state));
 	json_kram(plan, out_object(o, "kram"));
 	if (plan)
-		json_plan(plan, o);
+		json_plan(s, plan, o);
 	report_recorded(s, o);
 }
 

@@ -66,6 +66,36 @@ int events_begin(struct events_out *out, struct state *s, enum kh_side side, con
 	return 0;
 }
 
+int events_continue(struct events_out *out, struct state *s, enum kh_side side,
+		    const uint8_t *run_id, const char *boot_id)
+{
+	const struct kh_event *ev;
+	struct kh_events h;
+	int rc;
+
+	rc = events_get(s, side, &h, &ev, NULL);
+	if (rc)
+		return rc;
+	if (memcmp(h.run_id, run_id, sizeof(h.run_id)) || strcmp(h.boot_id, boot_id))
+		return -ENOENT;
+	memset(out, 0, sizeof(*out));
+	if (!s->writable)
+		return -EROFS;
+	out->sum = XXH3_createState();
+	if (!out->sum)
+		return -ENOMEM;
+	XXH3_64bits_reset(out->sum);
+	XXH3_64bits_update(out->sum, ev, h.nr_events * sizeof(*ev));
+	out->s = s;
+	out->side = side;
+	out->h = h;
+	out->earlier = h;
+	/* Of several gaps the section keeps the whole time from the first to the last. */
+	if (!out->h.gap_tsc)
+		out->h.gap_tsc = h.drained_tsc ? h.drained_tsc : 1;
+	return 0;
+}
+
 void events_end(struct events_out *out)
 {
 	XXH3_freeState(out->sum);
@@ -101,6 +131,22 @@ uint64_t events_first(const struct events_out *out, uint16_t type, uint32_t pid)
 	return 0;
 }
 
+/* What the process before could not see stays unseen. */
+static void join_earlier(struct kh_events *h, const struct kh_events *earlier)
+{
+	unsigned int i;
+
+	h->gap_end_tsc = h->attached_tsc;
+	h->began_tsc = earlier->began_tsc;
+	h->attached_tsc = earlier->attached_tsc;
+	h->lost += earlier->lost;
+	if (earlier->error[0])
+		memcpy(h->error, earlier->error, sizeof(h->error));
+	for (i = 0; i < h->nr_probes && i < earlier->nr_probes; i++)
+		if (earlier->probe[i].state > KH_PROBE_ATTACHED)
+			h->probe[i] = earlier->probe[i];
+}
+
 void events_drain(struct events_out *out, struct instr *in)
 {
 	const struct kh_probe *probe;
@@ -115,6 +161,8 @@ void events_drain(struct events_out *out, struct instr *in)
 	out->h.began_tsc = instr_began(in);
 	out->h.attached_tsc = instr_attached(in);
 	out->h.lost = instr_lost(in) + out->missed;
+	if (out->earlier.magic)
+		join_earlier(&out->h, &out->earlier);
 	events_sync(out);
 }
 

@@ -14,6 +14,7 @@
  * @h: its header, as it will be written next
  * @sum: hash of the events so far
  * @missed: calls that no program saw, as far as events_finish() asked
+ * @earlier: the header of the process before, when this one continues; else all zero
  */
 struct events_out {
 	struct state *s;
@@ -21,6 +22,7 @@ struct events_out {
 	struct kh_events h;
 	XXH3_state_t *sum;
 	uint64_t missed;
+	struct kh_events earlier;
 };
 
 /**
@@ -31,6 +33,16 @@ struct events_out {
  */
 int events_begin(struct events_out *out, struct state *s, enum kh_side side, const uint8_t *run_id,
 		 const char *boot_id);
+
+/**
+ * events_continue() - go on with the section that an earlier process of this boot wrote
+ *
+ * What that process saw stays, and the time until this process watches is noted as a gap.
+ *
+ * Return: 0, -ENOENT when there is none of this upgrade and boot, -errno.
+ */
+int events_continue(struct events_out *out, struct state *s, enum kh_side side,
+		    const uint8_t *run_id, const char *boot_id);
 void events_end(struct events_out *out);
 
 /** events_put() - append one, or count it as dropped. @out: struct events_out, as instr_drain() wants it. */

@@ -29,16 +29,6 @@ static void say_what_is_missing(struct watcher *w)
 		report_bad_probes("instruments", probe, n);
 }
 
-/* An earlier attempt to resume: what happened between the two was seen by nobody. */
-static bool was_here(const struct state *s, enum kh_side side, const struct kh_plan *plan)
-{
-	const struct kh_event *ev;
-	struct kh_events h;
-
-	return !events_get(s, side, &h, &ev, NULL) &&
-	       !memcmp(h.run_id, plan->run_id, sizeof(h.run_id));
-}
-
 /* A function and the bridges above it, of whose names its link in sysfs is made. Not by realpath(): guests stand. */
 static int watch_all(struct instr *in, const char *bdf)
 {
@@ -74,11 +64,9 @@ static void watch_devices(struct watcher *w)
 void watcher_start(struct watcher *w, struct state *s, enum kh_side side,
 		   const struct kh_plan *plan, const char *boot)
 {
-	bool again = was_here(s, side, plan);
-
-	if (events_begin(&w->out, s, side, plan->run_id, boot))
+	if (events_continue(&w->out, s, side, plan->run_id, boot) &&
+	    events_begin(&w->out, s, side, plan->run_id, boot))
 		return;
-	w->out.h.dropped = again;
 	/* In the new kernel nobody is there yet who could look at pins, and guests wait. */
 	w->in = instr_start(side == KH_OLD ? INSTR_OLD : INSTR_NEW, side == KH_OLD);
 	if (!w->in)

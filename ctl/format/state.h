@@ -255,6 +255,8 @@ static_assert(sizeof(struct kh_probe) == 24, "layout of struct kh_probe");
  * @began_tsc: khctl began to load and attach
  * @attached_tsc: from here on all programs that could be attached were; 0: none ever
  * @drained_tsc: all that was seen until then is here
+ * @gap_tsc: programs of an earlier khctl resume were read until then; 0: there was none
+ * @gap_end_tsc: programs of the last khctl resume were attached; nobody watched between the two
  * @error: why there are no programs at all, zero terminated
  * @probe: the programs
  * @crc: of what lies before it
@@ -276,7 +278,9 @@ struct kh_events {
 	uint64_t began_tsc;
 	uint64_t attached_tsc;
 	uint64_t drained_tsc;
-	uint64_t reserved[3];
+	uint64_t gap_tsc;
+	uint64_t gap_end_tsc;
+	uint64_t reserved;
 	char error[200];
 	struct kh_probe probe[KH_MAX_PROBES];
 	uint32_t pad;
@@ -495,7 +499,9 @@ enum kh_record_state {
  * @state: enum kh_record_state
  * @pid: of QEMU
  * @start: when that process began, as field 22 of /proc/PID/stat
- * @tsc: when this was written
+ * @started_tsc: KH_REC_STARTED was written
+ * @used_tsc: KH_REC_USED was written
+ * @run_tsc: KH_REC_RUNNING was written
  * @crc: of what lies before it
  *
  * Each VM has two copies, the copy seq & 1 is written next. The record of a VM is written by its own
@@ -513,12 +519,14 @@ struct kh_vm_record {
 	uint32_t pid;
 	uint32_t reserved;
 	uint64_t start;
-	uint64_t tsc;
+	uint64_t started_tsc;
+	uint64_t used_tsc;
+	uint64_t run_tsc;
 	uint32_t pad;
 	uint32_t crc;
 };
-static_assert(sizeof(struct kh_vm_record) == 120, "layout of struct kh_vm_record");
-#define KH_RECORD_STRIDE	128	/* bytes from one copy to the next */
+static_assert(sizeof(struct kh_vm_record) == 136, "layout of struct kh_vm_record");
+#define KH_RECORD_STRIDE	256	/* bytes from one copy to the next */
 
 /** enum kh_mark - instants of a run, as TSC values */
 enum kh_mark {

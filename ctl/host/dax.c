@@ -200,34 +200,79 @@ static bool maps_node(const char *maps, const struct stat *st)
 	return false;
 }
 
+/* Kernel threads have no program, and map nothing. */
+static bool has_program(const char *pid)
+{
+	char path[64], c;
+
+	return readlink(path_fmt(path, sizeof(path), "/proc/%s/exe", pid), &c, 1) > 0 ||
+	       errno != ENOENT;
+}
+
+/* @user: what is not known yet is filled in. Return: 0 or -errno. */
+static int look_at_process(const char *name, const struct stat *st, unsigned int n, pid_t *user)
+{
+	char path[64], *maps;
+	unsigned int i;
+	size_t len;
+	int rc;
+
+	if (!has_program(name))
+		return 0;
+	rc = read_all(path_fmt(path, sizeof(path), "/proc/%s/maps", name), &maps, &len);
+	if (rc)
+		return rc == -ENOENT || rc == -ESRCH ? 0 : rc;	/* it ended meanwhile */
+	for (i = 0; i < n; i++)
+		if (!user[i] && maps_node(maps, &st[i]))
+			user[i] = atoi(name);
+	free(maps);
+	return 0;
+}
+
+static void find_users(const struct stat *st, unsigned int n, pid_t except, pid_t *user)
+{
+	struct dirent *de;
+	unsigned int i;
+	uint64_t pid;
+	int rc = 0;
+	DIR *dir;
+
+	dir = opendir("/proc");
+	if (!dir)
+		rc = -errno;
+	while (!rc && (de = readdir(dir)))
+		if (!parse_u64(de->d_name, &pid) && (pid_t)pid != except &&
+		    (pid_t)pid != getpid())
+			rc = look_at_process(de->d_name, st, n, user);
+	if (dir)
+		closedir(dir);
+	/* A process that cannot be looked at may be a user of any of them. */
+	for (i = 0; rc && i < n; i++)
+		if (!user[i])
+			user[i] = rc;
+}
+
 pid_t dax_user(const char *path, pid_t except)
 {
-	char name[64], *maps;
-	struct dirent *de;
+	pid_t user = 0;
 	struct stat st;
-	pid_t found = 0;
-	uint64_t pid;
-	size_t len;
-	DIR *dir;
 
 	if (stat(path, &st))
 		return -errno;
-	dir = opendir("/proc");
-	if (!dir)
-		return -errno;
-	while (!found && (de = readdir(dir))) {
-		if (parse_u64(de->d_name, &pid) || (pid_t)pid == except ||
-		    (pid_t)pid == getpid())
-			continue;
-		path_fmt(name, sizeof(name), "/proc/%u/maps", (unsigned int)pid);
-		if (read_all(name, &maps, &len))
-			continue;	/* it ended meanwhile */
-		if (maps_node(maps, &st))
-			found = pid;
-		free(maps);
-	}
-	closedir(dir);
-	return found;
+	find_users(&st, 1, except, &user);
+	return user;
+}
+
+void dax_users(const char * const *path, unsigned int n, pid_t *user)
+{
+	struct stat *st = calloc(n + 1, sizeof(*st));
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		user[i] = !st ? -ENOMEM : stat(path[i], &st[i]) ? -errno : 0;
+	if (st)
+		find_users(st, n, 0, user);
+	free(st);
 }
 
 int dax_map(const struct dax_dev *dev, uint64_t len, bool write, void **map, uint64_t *mapped)

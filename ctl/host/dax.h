@@ -28,9 +28,15 @@ int dax_at(uint64_t resource, struct dax_dev *dev);
  * dax_user() - who maps a devdax device
  * @except: a process that does not count
  *
- * Return: pid, 0 for nobody, -errno.
+ * Return: pid, 0 for nobody; -errno when a process could not be looked at, which may be a user.
  */
 pid_t dax_user(const char *path, pid_t except);
+
+/**
+ * dax_users() - the same for @n devices in one pass over the processes, this process left out
+ * @user: for each path as dax_user() returns it
+ */
+void dax_users(const char * const *path, unsigned int n, pid_t *user);
 
 /**
  * dax_map() - shared mapping of the first @len bytes

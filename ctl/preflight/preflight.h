@@ -92,6 +92,7 @@ void check_back(struct preflight *pf, const char *kernel, const char *initrd);
 void check_cmdline(struct preflight *pf, const struct preflight_in *in);
 void check_vms(struct preflight *pf, const struct preflight_in *in);
 void check_machine(struct preflight *pf, const struct vm *vm);
+void check_kept(struct preflight *pf);
 void check_kram_room(struct preflight *pf);
 void check_state_room(struct preflight *pf);
 

@@ -227,6 +227,7 @@ static void check_state(struct preflight *pf, const struct preflight_in *in)
 	else
 		check_ok(pf, "state-busy", pf->state.dev.path, "%s",
 			 state_name(pf->state.commit.state));
+	check_kept(pf);
 }
 
 void check_host(struct preflight *pf, const struct preflight_in *in)

@@ -162,6 +162,33 @@ uint64_t plan_generation(const struct kh_plan *plan)
 	return plan->kram_generation + 1 + plan->back;
 }
 
+static bool is_kept(const struct kh_plan_vm *vm)
+{
+	return vm->state != KH_VM_RUNNING && vm->state != KH_VM_FORGOTTEN;
+}
+
+unsigned int plan_kept(const struct kh_plan *plan)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < plan->vms.count; i++)
+		n += is_kept(plan_vm(plan, i));
+	return n;
+}
+
+char *plan_kept_names(const struct kh_plan *plan, char *buf, size_t size)
+{
+	unsigned int i;
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (i = 0; i < plan->vms.count && len < size; i++)
+		if (is_kept(plan_vm(plan, i)))
+			len += snprintf(buf + len, size - len, "%s%s", len ? " " : "",
+					plan_str(plan, plan_vm(plan, i)->name));
+	return buf;
+}
+
 uint64_t plan_first_stop(const struct kh_plan *plan)
 {
 	uint64_t t = 0, stop;

@@ -73,6 +73,12 @@ unsigned int plan_find_vm(const struct kh_plan *plan, const char *name);
 /** plan_generation() - generation of KRAM in the kernel that resumes the guests */
 uint64_t plan_generation(const struct kh_plan *plan);
 
+/** plan_kept() - how many VMs have a saved state that is kept: they do not run, and are not given up */
+unsigned int plan_kept(const struct kh_plan *plan);
+
+/** plan_kept_names() - the names of these VMs, as far as they fit. Return: @buf. */
+char *plan_kept_names(const struct kh_plan *plan, char *buf, size_t size);
+
 /** plan_first_stop() - TSC when the first guest stopped, 0 while none has */
 uint64_t plan_first_stop(const struct kh_plan *plan);
 

@@ -202,17 +202,17 @@ int plan_read(const void *data, size_t size, struct kh_plan **plan, struct kh_er
 	const struct kh_plan *was = data;
 	struct source src = { .base = data, .size = size };
 	struct kh_plan *p;
-	int rc = -EBADMSG;
+	int rc;
 
 	*plan = NULL;
+	if (size < PLAN_LEAST || was->magic != KH_PLAN_MAGIC || was->size != size ||
+	    was->header_size > size || size > PLAN_MAX)
+		return err_set(e, -EBADMSG, "the plan is damaged");
 	p = plan_empty();
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
-	if (size >= PLAN_LEAST && was->magic == KH_PLAN_MAGIC && was->size == size &&
-	    was->header_size <= size && size <= PLAN_MAX) {
-		src.header = was->header_size;
-		rc = convert(p, &src);
-	}
+	src.header = was->header_size;
+	rc = convert(p, &src);
 	if (!rc) {
 		*plan = p;
 		return 0;

@@ -47,6 +47,21 @@ struct kh_vm_record record_get(const struct state *s, const uint8_t *run_id, uns
 	return best;
 }
 
+struct kh_vm_record record_of_boot(const struct state *s, const uint8_t *run_id, unsigned int index,
+				   const char *boot)
+{
+	struct kh_vm_record r = record_get(s, run_id, index);
+
+	if (!strcmp(r.boot_id, boot))
+		return r;
+	if (r.state == KH_REC_STARTED || r.state == KH_REC_UNUSED)
+		r.state = KH_REC_NONE;
+	r.pid = 0;
+	r.start = 0;
+	copy_str(r.boot_id, sizeof(r.boot_id), boot);
+	return r;
+}
+
 int record_put(struct state *s, struct kh_vm_record *r)
 {
 	char *at;
@@ -60,7 +75,12 @@ int record_put(struct state *s, struct kh_vm_record *r)
 	r->version = KH_STATE_VERSION;
 	r->header_size = sizeof(*r);
 	r->seq++;
-	r->tsc = tsc_now();
+	if (r->state == KH_REC_STARTED)
+		r->started_tsc = tsc_now();
+	if (r->state == KH_REC_USED)
+		r->used_tsc = tsc_now();
+	if (r->state == KH_REC_RUNNING)
+		r->run_tsc = tsc_now();
 	r->crc = kh_crc(r, offsetof(struct kh_vm_record, crc));
 	at = place(s, r->index, r->seq & 1);
 	/* The copy is invalid until its last field is there; the other copy counts until then. */

@@ -16,6 +16,15 @@ unsigned int record_room(const struct state *s);
 struct kh_vm_record record_get(const struct state *s, const uint8_t *run_id, unsigned int index);
 
 /**
+ * record_of_boot() - the same for a process of the boot @boot that goes on with the record
+ *
+ * Processes of an earlier boot are gone: the record names none, and a QEMU that had not got the saved
+ * state is as good as never started.
+ */
+struct kh_vm_record record_of_boot(const struct state *s, const uint8_t *run_id, unsigned int index,
+				   const char *boot);
+
+/**
  * record_put() - write the next copy of a record
  * @r: @r->run_id, boot_id, index, state, pid and start are the caller's; the rest is filled in
  *

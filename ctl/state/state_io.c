@@ -70,7 +70,7 @@ static const struct kh_extent large_layout[KH_NR_PARTS] = {
 	[KH_PART_MANIFEST_NEW] = { 0x400000, 0x200000 },
 	[KH_PART_PLAN_0] = { 0x800000, 0x800000 },
 	[KH_PART_PLAN_1] = { 0x1000000, 0x800000 },
-	[KH_PART_RECORDS] = { 0x700000, 0x40000 },
+	[KH_PART_RECORDS] = { 0x700000, 0x80000 },
 	[KH_PART_DATA] = { 0x1800000, 0 },
 };
 

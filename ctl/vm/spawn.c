@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "base/util.h"
 #include "state/state_io.h"
@@ -64,20 +65,37 @@ struct child {
 	int err;
 	int monitor;
 	int report;
+	int go;
+	pid_t parent;
 };
+
+/*
+ * Until khctl has written down that this process exists, this process ends with khctl: nobody would
+ * know that it belongs to a VM. Return: 0 or an errno.
+ */
+static int wait_for_go(const struct child *c)
+{
+	char byte;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != c->parent)
+		return ESRCH;
+	if (read(c->go, &byte, 1) != 1)
+		return ECANCELED;
+	return prctl(PR_SET_PDEATHSIG, 0) ? errno : 0;
+}
 
 /* Between fork and exec, where other threads may hold any lock: system calls only. */
 static void __attribute__((noreturn)) run_child(const struct child *c)
 {
 	sigset_t none;
-	int rc = 0;
+	int rc = wait_for_go(c);
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
-	if (dup2(c->in, 0) < 0 || dup2(c->out, 1) < 0 || dup2(c->err, 2) < 0 ||
-	    fcntl(c->monitor, F_SETFD, 0) < 0 || chdir(c->cwd))
+	if (!rc && (dup2(c->in, 0) < 0 || dup2(c->out, 1) < 0 || dup2(c->err, 2) < 0 ||
+		    fcntl(c->monitor, F_SETFD, 0) < 0 || chdir(c->cwd)))
 		rc = errno;
 	if (!rc) {
 		execve(c->exe, c->argv, c->env);
@@ -89,20 +107,36 @@ static void __attribute__((noreturn)) run_child(const struct child *c)
 }
 
 /* The pipe closes with a successful exec, and carries errno after a failed one. */
-static int start(struct child *c, pid_t *pid)
+static int start(struct child *c, pid_t *pid, int (*hold)(void *ctx, pid_t pid), void *ctx)
 {
-	int fds[2], rc = 0;
+	int fds[2], go[2], rc = 0;
 
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
+	if (pipe2(go, O_CLOEXEC)) {
+		rc = -errno;
+		close(fds[0]);
+		close(fds[1]);
+		return rc;
+	}
 	c->report = fds[1];
+	c->go = go[0];
+	c->parent = getpid();
 	*pid = fork();
 	if (!*pid)
 		run_child(c);
 	close(fds[1]);
+	close(go[0]);
 	if (*pid < 0)
 		rc = errno;
-	else if (read(fds[0], &rc, sizeof(rc)) <= 0)
+	else
+		rc = -hold(ctx, *pid);
+	if (rc && *pid > 0)
+		kill(*pid, SIGKILL);
+	else if (!rc && write(go[1], "", 1) != 1)
+		rc = errno;
+	close(go[1]);
+	if (!rc && read(fds[0], &rc, sizeof(rc)) <= 0)
 		rc = 0;
 	close(fds[0]);
 	return -rc;
@@ -133,7 +167,7 @@ static void close_outputs(struct child *c)
 }
 
 int spawn_vm(const struct kh_plan *plan, const struct kh_plan_vm *vm, int monitor, pid_t *pid,
-	     struct kh_err *e)
+	     int (*hold)(void *ctx, pid_t pid), void *ctx, struct kh_err *e)
 {
 	struct child c = { .in = -1, .out = -1, .err = -1, .monitor = monitor };
 	char chardev[64];
@@ -154,7 +188,7 @@ int spawn_vm(const struct kh_plan *plan, const struct kh_plan_vm *vm, int monito
 		c.argv[n++] = "chardev=" VM_MONITOR_ID ",mode=control";
 		c.argv[n++] = "-incoming";
 		c.argv[n++] = "defer";
-		rc = start(&c, pid);
+		rc = start(&c, pid, hold, ctx);
 		if (rc)
 			err_set(e, rc, "cannot start %s in %s: %s", c.exe, c.cwd, strerror(-rc));
 	}

@@ -3,24 +3,34 @@
 #ifndef KHCTL_VM_LOAD_H
 #define KHCTL_VM_LOAD_H
 
-#include "format/state.h"
 #include <stdbool.h>
 #include <sys/types.h>
 #include "base/err.h"
+#include "state/record.h"
 #include "vm/qmp.h"
 
 /**
  * struct vm_load - one resume
+ * @state: the area that holds the record of the VM
  * @plan: of which @vm is a part
- * @vm: start_tsc, loaded_tsc, run_tsc are set
+ * @vm: new_pid, new_start, start_tsc, loaded_tsc and run_tsc are set
  * @stream: device state, @vm->stream_size bytes
+ * @record: of this VM, as it is in @state
+ * @user: process that maps the memory of the VM, as vm_users() says
+ * @cancel_fd: when it becomes readable, a guest that cannot run yet is given up for now; -1: none
  * @pid: of the QEMU that was started, 0: none
+ * @ran_before: an earlier khctl resume has resumed the VM; nothing was started
  */
 struct vm_load {
+	struct state *state;
 	const struct kh_plan *plan;
 	struct kh_plan_vm *vm;
 	const char *stream;
+	struct kh_vm_record record;
+	pid_t user;
+	int cancel_fd;
 	pid_t pid;
+	bool ran_before;
 	/* private */
 	struct qmp q;
 	uint64_t sent_tsc;
@@ -31,15 +41,22 @@ struct vm_load {
 };
 
 /**
- * vm_load() - until QEMU lets the guest run
+ * vm_load() - until QEMU lets the guest run, unless the guest runs already
  *
- * Return: 0, or -errno with a message. A QEMU that was started and did not get
- * so far has been ended; its preserved devices stay kept. After success only,
- * vm_load_end() has to follow.
+ * The record of the VM says at each moment whether the guest may run. It says KH_REC_USED before the
+ * last byte of the device state goes to QEMU, without which QEMU cannot let the guest run.
+ *
+ * Return: 0, or -errno with a message. A QEMU whose guest never ran has been ended; its preserved
+ * devices stay kept. A QEMU whose guest may run is left alone. After success only, vm_load_end()
+ * has to follow.
  */
 int vm_load(struct vm_load *l, struct kh_err *e);
 
-/** vm_load_end() - what can wait until the guest runs */
-void vm_load_end(struct vm_load *l);
+/**
+ * vm_load_end() - what can wait until the guest runs: ask QEMU whether the guest runs
+ *
+ * Return: 0, -errno when QEMU does not say that the guest runs.
+ */
+int vm_load_end(struct vm_load *l, struct kh_err *e);
 
 #endif

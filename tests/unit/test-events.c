@@ -19,6 +19,7 @@ static const uint8_t run_id[16] = { 1, 2, 3 };
 static char *area;
 static struct state state;
 static struct kh_plan *plan;
+static bool recorded;	/* the kernel's recorder was on until the last guest ran */
 
 static int setup(void **ctx)
 {
@@ -90,7 +91,7 @@ static enum verdict verdict_of(const char *id, const char *subject)
 
 	const void *section[] = { events_section(&state, KH_OLD), events_section(&state, KH_NEW) };
 
-	claims_instr(c, section, plan);
+	claims_instr(c, section, plan, recorded);
 	for (i = 0; i < c->n; i++)
 		if (!strcmp(c->claim[i].id, id) && !strcmp(c->claim[i].subject, subject))
 			v = c->claim[i].verdict;
@@ -106,6 +107,66 @@ static void expect_all(enum verdict old_side, enum verdict new_side, enum verdic
 	expect("instruments", "new kernel", new_side);
 	expect("untouched", "0000:01:00.0", rest);
 	expect("iommu-untouched", "", rest);
+}
+
+static void gap(struct events_out *out)
+{
+	out->h.gap_tsc = RUN - 8;
+	out->h.gap_end_tsc = RUN - 6;
+}
+
+static void open_gap(struct events_out *out)
+{
+	out->h.gap_tsc = RUN - 8;
+}
+
+/* A VM was resumed by a second khctl resume. Between the two only the kernel's recorder watched. */
+static void test_second_attempt(void **ctx)
+{
+	const struct kh_event moved = event(KH_EV_PCI_MASTER, RUN - 7, 0, 0, 0);
+
+	(void)ctx;
+	write_side(KH_OLD, NULL, NULL);
+	write_side(KH_NEW, NULL, gap);
+	recorded = true;
+	expect_all(HOLDS, HOLDS, HOLDS);
+	recorded = false;
+	expect_all(HOLDS, UNKNOWN, UNKNOWN);
+	recorded = true;
+	write_side(KH_NEW, NULL, open_gap);
+	expect_all(HOLDS, UNKNOWN, UNKNOWN);
+	/* What a VM's device does once that VM runs is the VM's own affair. */
+	write_side(KH_NEW, &moved, gap);
+	expect("untouched", "0000:01:00.0", VIOLATED);
+	plan_vm(plan, 0)->run_tsc = RUN - 8;
+	expect("untouched", "0000:01:00.0", HOLDS);
+	recorded = false;
+}
+
+/* The second process keeps what the first one saw. */
+static void test_section_goes_on(void **ctx)
+{
+	const struct kh_event first = event(KH_EV_PCI_MASTER, START + 1, 1, 0, 0);
+	const struct kh_event second = event(KH_EV_PCI_MASTER, RUN - 1, 1, 0, 0);
+	const struct kh_event *got;
+	struct events_out out;
+	struct kh_events h;
+
+	(void)ctx;
+	assert_int_equal(events_continue(&out, &state, KH_NEW, run_id, "new-boot"), -ENOENT);
+	write_side(KH_NEW, &first, NULL);
+	assert_int_equal(events_continue(&out, &state, KH_NEW, run_id, "other-boot"), -ENOENT);
+	assert_int_equal(events_continue(&out, &state, KH_NEW, run_id, "new-boot"), 0);
+	events_put(&out, &second);
+	events_sync(&out);
+	events_end(&out);
+	assert_int_equal(events_get(&state, KH_NEW, &h, &got, NULL), 0);
+	assert_int_equal(h.nr_events, 2);
+	assert_int_equal(got[0].tsc, START + 1);
+	assert_int_equal(got[1].tsc, RUN - 1);
+	assert_int_equal(h.attached_tsc, START - 10);
+	assert_int_equal(h.gap_tsc, RUN);
+	assert_int_equal(h.dropped, 0);
 }
 
 static void test_good(void **ctx)
@@ -489,6 +550,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_second_attempt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_section_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_incomplete, setup, teardown),

@@ -331,6 +331,16 @@ static void torn_record(void **ctx)
 		if (memcmp(area + at, after, len))
 			assert_int_equal(record_get(&s, id, 0).state, KH_REC_STARTED);
 	}
+	strcpy(r.boot_id, "a boot");
+	r.pid = 7;
+	assert_int_equal(record_put(&s, &r), 0);
+	assert_int_equal(record_of_boot(&s, id, 0, "a boot").pid, 7);
+	assert_int_equal(record_of_boot(&s, id, 0, "another").pid, 0);
+	/* State that was used stays used. */
+	assert_int_equal(record_of_boot(&s, id, 0, "another").state, KH_REC_USED);
+	r.state = KH_REC_STARTED;
+	assert_int_equal(record_put(&s, &r), 0);
+	assert_int_equal(record_of_boot(&s, id, 0, "another").state, KH_REC_NONE);
 	r.index = record_room(&s);
 	assert_int_equal(record_put(&s, &r), -ENOSPC);
 	s.writable = false;

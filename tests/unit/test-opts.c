@@ -30,6 +30,7 @@ static int parse(const char *name, int n, ...)
 	va_end(ap);
 	/* What the last call allocated. */
 	free(o.qmp.v);
+	free(o.vms.v);
 	memset(&o, 0, sizeof(o));
 	return opts_parse(verb(name), n, argv, &o);
 }
@@ -48,6 +49,11 @@ static void parses(void **ctx)
 	assert_int_equal(o.qmp.n, 2);
 	assert_int_equal(parse("status", 0), 0);
 	assert_int_equal(parse("status", 1, "--help"), 1);
+	assert_int_equal(parse("resume", 0), 0);
+	assert_int_equal(parse("resume", 4, "g1", "--argv-from", "f", "g2"), 0);
+	assert_int_equal(o.vms.n, 2);
+	assert_string_equal(o.vms.v[1], "g2");
+	assert_string_equal(o.argv_from, "f");
 }
 
 static void rejects(void **ctx)
@@ -61,6 +67,8 @@ static void rejects(void **ctx)
 	assert_int_equal(parse("status", 1, "stray"), -EINVAL);
 	assert_int_equal(parse("status", 1, "-j"), -EINVAL);
 	assert_int_equal(parse("status", 4, "--state", "a", "--state", "b"), -EINVAL);
+	assert_int_equal(parse("forget", 0), -EINVAL);
+	assert_int_equal(parse("resume", 1, "--vm"), -EINVAL);
 	opts_free(verb("upgrade"), &o);
 }
 
@@ -92,7 +100,10 @@ static void man_page_says_the_same(void **ctx)
 			v = verb(name);
 			verbs++;
 		}
-		if (!v || sscanf(line, ".It Fl -%63s", name) != 1)
+		/* Names without dashes are in the table in small letters. */
+		if (v && has_prefix(line, ".It Ar VM"))
+			strcpy(name, "vm");
+		else if (!v || sscanf(line, ".It Fl -%63s", name) != 1)
 			continue;
 		if (!table_has(v, name))
 			fail_msg("khctl.8: khctl %s has no option --%s", v->name, name);
