@@ -3,7 +3,30 @@
 #include <stdlib.h>
 #include "base/out.h"
 #include "preflight/preflight.h"
+#include "preflight/survey.h"
 #include "verbs.h"
+
+static int survey(const struct khctl_opts *o)
+{
+	const struct survey_in in = { .root = o->root, .save = o->save, .guests = &o->guests };
+	struct json_object *j;
+	struct kh_err e = { 0 };
+	struct survey s;
+
+	if (survey_run(&s, &in, &e)) {
+		survey_end(&s);
+		return out_result("check", o->json, EXIT_FAILED, "failed", e.msg);
+	}
+	if (o->json) {
+		j = out_new("check");
+		survey_json(&s, j);
+		out_json(j);
+	} else {
+		survey_print(&s, o->human);
+	}
+	survey_end(&s);
+	return out_done(EXIT_DONE);
+}
 
 int verb_check(const void *opts)
 {
@@ -13,11 +36,18 @@ int verb_check(const void *opts)
 		.back_kernel = o->back_kernel, .back_initrd = o->back_initrd,
 		.state = o->state, .qmp = &o->qmp, .cancel_fd = -1,
 	};
-	struct preflight *pf = calloc(1, sizeof(*pf));
+	struct preflight *pf;
 	struct json_object *j;
 	unsigned int i;
 	int rc;
 
+	if (o->survey)
+		return survey(o);
+	if (o->root || o->save || o->guests.n) {
+		talk("check: --root, --save and --guest belong to --survey");
+		return EXIT_USAGE;
+	}
+	pf = calloc(1, sizeof(*pf));
 	if (!pf)
 		return EXIT_FAILED;
 	rc = preflight_run(pf, &in) ? EXIT_REFUSED : EXIT_DONE;

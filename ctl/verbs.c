@@ -28,7 +28,13 @@ static const struct opt init_opts[] = {
 };
 
 static const struct opt check_opts[] = {
-	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_BACK, O_QMP(false), O_STATE, O_JSON, O_HUMAN, O_END
+	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_BACK, O_QMP(false), O_STATE,
+	{ "survey", OPT_FLAG, FIELD(survey), NULL,
+	  "which devices of any host could be kept, and memory to set aside", false },
+	{ "root", OPT_STR, FIELD(root), "DIR", "survey a saved copy, not this host", false },
+	{ "save", OPT_STR, FIELD(save), "FILE", "save what the survey reads as a tar archive", false },
+	{ "guest", OPT_LIST, FIELD(guests), "SIZE", "RAM of a guest that the survey plans for", false },
+	O_JSON, O_HUMAN, O_END
 };
 
 static const struct opt upgrade_opts[] = {

@@ -21,6 +21,9 @@ struct khctl_opts {
 	bool saved;
 	const char *bundle;
 	const char *save;
+	bool survey;
+	const char *root;
+	struct str_list guests;
 	bool force;
 	const char *back_kernel;
 	const char *back_initrd;

@@ -79,19 +79,40 @@ static uint16_t cfg16(const uint8_t *cfg, unsigned int off)
 	return cfg[off] | cfg[off + 1] << 8;
 }
 
+/* A list that leads in circles ends after as many capabilities as there is room for. */
+unsigned int pci_find_cap(const uint8_t *cfg, size_t len, uint8_t id)
+{
+	unsigned int pos, i;
+
+	if (len < CFG_CAPS + 1 || !(cfg16(cfg, CFG_STATUS) & CFG_STATUS_CAPS))
+		return 0;
+	if (len > PCI_CONFIG_BYTES)
+		len = PCI_CONFIG_BYTES;
+	pos = cfg[CFG_CAPS] & ~3;
+	for (i = 0; i < 48 && pos >= 0x40 && pos + 4 <= len; i++, pos = cfg[pos + 1] & ~3)
+		if (cfg[pos] == id)
+			return pos;
+	return 0;
+}
+
+unsigned int pci_find_ext_cap(const uint8_t *cfg, size_t len, uint16_t id)
+{
+	unsigned int pos = PCI_CONFIG_BYTES, i;
+
+	for (i = 0; i < 480 && pos >= PCI_CONFIG_BYTES && pos + 8 <= len; i++, pos = cfg16(cfg, pos + 2) >> 4 & ~3)
+		if (cfg16(cfg, pos) == id)
+			return pos;
+	return 0;
+}
+
 static void find_msix(const uint8_t *cfg, struct kh_plan_dev *dev)
 {
-	unsigned int pos = cfg[CFG_CAPS] & ~3, i;
+	unsigned int pos = pci_find_cap(cfg, PCI_CONFIG_BYTES, CAP_MSIX);
 
-	if (!(cfg16(cfg, CFG_STATUS) & CFG_STATUS_CAPS))
+	if (!pos)
 		return;
-	for (i = 0; i < 48 && pos >= 0x40; i++, pos = cfg[pos + 1] & ~3) {
-		if (cfg[pos] != CAP_MSIX)
-			continue;
-		dev->msix_pos = pos;
-		dev->msix_ctrl = cfg16(cfg, pos + 2);
-		return;
-	}
+	dev->msix_pos = pos;
+	dev->msix_ctrl = cfg16(cfg, pos + 2);
 }
 
 static int read_config(const char *bdf, uint8_t *cfg, struct kh_err *e)

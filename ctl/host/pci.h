@@ -3,6 +3,7 @@
 #ifndef KHCTL_PCI_H
 #define KHCTL_PCI_H
 
+#include <stddef.h>
 #include "base/err.h"
 #include "format/state.h"
 
@@ -18,6 +19,22 @@ int pci_unit(const char *bdf);
 
 /* What a function without extended configuration space has of it (PCI 3.0, 6.1). */
 #define PCI_CONFIG_BYTES	256
+
+/* Configuration space of a PCI Express function; the extended capabilities begin behind PCI_CONFIG_BYTES. */
+#define PCI_EXPRESS_CONFIG_BYTES	4096
+
+/**
+ * pci_find_cap() - a capability of a function
+ * @cfg: its configuration space
+ * @len: bytes of @cfg that were read
+ * @id: identifier of the capability
+ *
+ * Return: its offset, at which at least 4 bytes were read; 0 if there is none.
+ */
+unsigned int pci_find_cap(const uint8_t *cfg, size_t len, uint8_t id);
+
+/** pci_find_ext_cap() - the same for an extended capability, of which at least 8 bytes were read */
+unsigned int pci_find_ext_cap(const uint8_t *cfg, size_t len, uint16_t id);
 
 /**
  * pci_record() - identity and live settings of a function, without its mappings
