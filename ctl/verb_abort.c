@@ -27,6 +27,8 @@ static int run_on(const struct kh_plan *plan, const struct kh_plan_vm *p, struct
 	if (!vm)
 		return err_set(e, -ENOMEM, "out of memory");
 	vm->q.fd = -1;
+	vm->pidfd = -1;
+	vm->pid = p->old_pid;
 	copy_str(vm->qmp_path, sizeof(vm->qmp_path), plan_str(plan, p->qmp));
 	rc = vm_run_on(vm, &mine);
 	if (rc)

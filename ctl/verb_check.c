@@ -34,7 +34,8 @@ int verb_check(const void *opts)
 	const struct preflight_in in = {
 		.kernel = o->kernel, .initrd = o->initrd, .append = o->append,
 		.back_kernel = o->back_kernel, .back_initrd = o->back_initrd,
-		.state = o->state, .qmp = &o->qmp, .cancel_fd = -1,
+		.state = o->state, .qmp = &o->qmp, .leave_behind = &o->leave_behind,
+		.cancel_fd = -1,
 	};
 	struct preflight *pf;
 	struct json_object *j;

@@ -48,7 +48,8 @@ static int check_enter(void *ctx, struct kh_err *e)
 	const struct preflight_in in = {
 		.kernel = u->o->kernel, .initrd = u->o->initrd, .append = u->o->append,
 		.back_kernel = u->o->back_kernel, .back_initrd = u->o->back_initrd,
-		.state = u->o->state, .qmp = &u->o->qmp, .cancel_fd = u->cancel_fd,
+		.state = u->o->state, .qmp = &u->o->qmp,
+		.leave_behind = &u->o->leave_behind, .need_vm = true, .cancel_fd = u->cancel_fd,
 	};
 
 	if (!preflight_run(&u->pf, &in))
@@ -136,6 +137,22 @@ static int plan_back(struct upgrade *u, struct kh_plan *plan)
 	return rc;
 }
 
+static int plan_left_behind(struct upgrade *u, struct kh_err *e)
+{
+	struct kh_plan_left *p;
+	unsigned int i;
+
+	if (plan_array(u->plan, &u->plan->left, u->pf.nr_left, sizeof(*p)))
+		return err_set(e, -ENOSPC, "the plan is full");
+	for (i = 0; i < u->pf.nr_left; i++) {
+		p = plan_left(u->plan, i);
+		p->pid = u->pf.left[i].pid;
+		copy_str(p->comm, sizeof(p->comm), u->pf.left[i].comm);
+		copy_str(p->why, sizeof(p->why), u->pf.left[i].what);
+	}
+	return 0;
+}
+
 static int plan_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -177,6 +194,8 @@ static int plan_enter(void *ctx, struct kh_err *e)
 	if (rc)
 		return err_set(e, rc, "cannot write the plan: %s", strerror(-rc));
 	rc = plan_vms(u, e);
+	if (!rc)
+		rc = plan_left_behind(u, e);
 	if (rc)
 		return rc;
 	/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */

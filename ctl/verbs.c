@@ -13,8 +13,10 @@
 	"its command line (default: that of the running kernel)", false }
 #define O_REUSE { "reuse-cmdline", OPT_FLAG, FIELD(reuse_cmdline), NULL, \
 	"use the command line of the running kernel", false }
-#define O_QMP(req) { "qmp", OPT_LIST, FIELD(qmp), "SOCKET", \
-	"QMP socket of each VM to take along", req }
+#define O_QMP { "qmp", OPT_LIST, FIELD(qmp), "SOCKET", \
+	"QMP socket of each VM to take along (default: every VM that is found)", false }
+#define O_LEAVE { "leave-behind", OPT_LIST, FIELD(leave_behind), "PID", \
+	"lose the VM, or what else holds KVM, VFIO or devdax, of this process", false }
 #define O_BACK \
 	{ "back-kernel", OPT_STR, FIELD(back_kernel), "FILE", \
 	  "kernel to go back to when the new one cannot resume the guests", false }, \
@@ -28,7 +30,7 @@ static const struct opt init_opts[] = {
 };
 
 static const struct opt check_opts[] = {
-	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_BACK, O_QMP(false), O_STATE,
+	O_KERNEL(false), O_INITRD, O_APPEND, O_REUSE, O_BACK, O_QMP, O_LEAVE, O_STATE,
 	{ "survey", OPT_FLAG, FIELD(survey), NULL,
 	  "which devices of any host could be kept, and memory to set aside", false },
 	{ "root", OPT_STR, FIELD(root), "DIR", "survey a saved copy, not this host", false },
@@ -41,7 +43,7 @@ static const struct opt upgrade_opts[] = {
 	O_KERNEL(true), O_INITRD, O_APPEND, O_REUSE, O_BACK,
 	{ "back-on-failure", OPT_FLAG, FIELD(back_on_failure), NULL,
 	  "go back to it without being asked when no guest can be resumed", false },
-	 O_QMP(true), O_STATE,
+	 O_QMP, O_LEAVE, O_STATE,
 	{ "no-instruments", OPT_FLAG, FIELD(no_instruments), NULL,
 	  "watch and record nothing; the verdict will be unknown", false },
 	O_JSON, O_HUMAN, O_END

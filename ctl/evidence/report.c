@@ -127,6 +127,13 @@ static void json_plan(const struct state *s, const struct kh_plan *plan, struct 
 		out_u64(j, "ns", p[i].ns);
 		out_bool(j, "in_blackout", p[i].in_blackout);
 	}
+	a = out_array(o, "left_behind");
+	for (i = 0; i < plan->left.count; i++) {
+		j = out_element(a);
+		out_u64(j, "pid", plan_left(plan, i)->pid);
+		out_str(j, "name", plan_left(plan, i)->comm);
+		out_str(j, "why", plan_left(plan, i)->why);
+	}
 	a = out_array(o, "vms");
 	for (i = 0; i < plan->vms.count; i++) {
 		j = out_element(a);
@@ -201,6 +208,9 @@ void report_print(const struct state *s, const struct kh_plan *plan, bool human)
 		       p[i].in_blackout ? "guests stand" : "guests run");
 	if (n == REPORT_PHASES)
 		printf("blackout\t%s\n", out_ns(b, sizeof(b), blackout, human));
+	for (i = 0; i < plan->left.count; i++)
+		printf("left behind\t%u\t%s\t%s\n", plan_left(plan, i)->pid,
+		       plan_left(plan, i)->comm, plan_left(plan, i)->why);
 	for (i = 0; i < plan->vms.count; i++)
 		printf("vm\t%s\t%s\t%u devices\t%s\n", plan_str(plan, plan_vm(plan, i)->name),
 		       vm_state_name(plan_vm(plan, i)->state), plan_vm(plan, i)->dev.count, plan_vm(plan, i)->error);

@@ -75,6 +75,8 @@ void preflight_end(struct preflight *pf)
 		vm_close(&pf->vm[i]);
 	free(pf->vm);
 	free(pf->vm_ok);
+	free(pf->left);
+	pf->left = NULL;
 	pf->vm = NULL;
 	pf->vm_ok = NULL;
 	pf->nr_vms = 0;

@@ -10,6 +10,7 @@
 #include "host/cmdline.h"
 #include "host/image.h"
 #include "host/kram.h"
+#include "host/proc.h"
 #include "state/state_io.h"
 #include "vm/vm.h"
 
@@ -39,7 +40,9 @@ struct preflight_in {
 	const char *back_initrd;
 	const char *append;	/* NULL: that of the running kernel */
 	const char *state;
-	const struct str_list *qmp;
+	const struct str_list *qmp;	/* empty: each VM that is found */
+	const struct str_list *leave_behind;	/* process ids; NULL: none */
+	bool need_vm;
 	int cancel_fd;
 };
 
@@ -48,6 +51,7 @@ struct preflight_in {
  * @asked: the command line that was asked for, or else the running kernel's
  * @cmdline: for the new kernel, complete but for what takes time to measure
  * @late: late_params(), part of it
+ * @left: processes that hold something of a VM and are left behind by name
  */
 struct preflight {
 	struct finding *finding;
@@ -66,6 +70,8 @@ struct preflight {
 	unsigned int nr_vms;
 	struct vm *vm;
 	bool *vm_ok;
+	unsigned int nr_left;
+	struct proc_user *left;
 	uint64_t table_pages;	/* that the VMs use now */
 };
 
@@ -90,6 +96,8 @@ void check_image(struct preflight *pf, const struct preflight_in *in);
 /* @initrd may be "" or NULL. */
 void check_back(struct preflight *pf, const char *kernel, const char *initrd);
 void check_cmdline(struct preflight *pf, const struct preflight_in *in);
+void check_socket(struct preflight *pf, const struct preflight_in *in, const char *path);
+void check_found(struct preflight *pf, const struct preflight_in *in);
 void check_vms(struct preflight *pf, const struct preflight_in *in);
 void check_machine(struct preflight *pf, const struct vm *vm);
 void check_kept(struct preflight *pf);

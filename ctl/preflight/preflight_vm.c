@@ -167,32 +167,45 @@ static bool seen_before(const struct preflight *pf, const struct vm *vm)
 	return false;
 }
 
+/* Room for one more. */
+static struct vm *add_vm(struct preflight *pf)
+{
+	struct vm *vm = realloc(pf->vm, (pf->nr_vms + 1) * sizeof(*vm));
+	bool *ok = realloc(pf->vm_ok, (pf->nr_vms + 1) * sizeof(*ok));
+
+	if (!vm || !ok)
+		abort();	/* nothing has been changed yet */
+	pf->vm = vm;
+	pf->vm_ok = ok;
+	ok[pf->nr_vms] = false;
+	return &vm[pf->nr_vms++];
+}
+
+void check_socket(struct preflight *pf, const struct preflight_in *in, const char *path)
+{
+	struct kh_err e = { 0 };
+	struct vm *vm = add_vm(pf);
+
+	if (vm_learn(vm, path, in->cancel_fd, &e)) {
+		check_bad(pf, "vm-qmp", path, "the QMP socket of a running QEMU",
+			  "check the path, and that no other client is connected", "%s", e.msg);
+		return;
+	}
+	if (seen_before(pf, vm)) {
+		check_bad(pf, "vm-qmp", path, "each VM once", "name it once", "process %d again",
+			  vm->pid);
+		return;
+	}
+	check_ok(pf, "vm-qmp", vm->qmp_path, "process %d", vm->pid);
+	pf->vm_ok[pf->nr_vms - 1] = true;
+	check_vm(pf, vm);
+}
+
 void check_vms(struct preflight *pf, const struct preflight_in *in)
 {
-	struct kh_err e;
-	struct vm *vm;
 	unsigned int i;
 
-	pf->vm = calloc(in->qmp->n + 1, sizeof(*pf->vm));
-	pf->vm_ok = calloc(in->qmp->n + 1, sizeof(*pf->vm_ok));
-	if (!pf->vm || !pf->vm_ok)
-		abort();	/* nothing has been changed yet */
-	for (i = 0; i < in->qmp->n; i++) {
-		vm = &pf->vm[pf->nr_vms++];
-		memset(&e, 0, sizeof(e));
-		if (vm_learn(vm, in->qmp->v[i], in->cancel_fd, &e)) {
-			check_bad(pf, "vm-qmp", in->qmp->v[i], "the QMP socket of a running QEMU",
-				  "check the path, and that no other client is connected", "%s",
-				  e.msg);
-			continue;
-		}
-		if (seen_before(pf, vm)) {
-			check_bad(pf, "vm-qmp", in->qmp->v[i], "each VM once", "name it once",
-				  "process %d again", vm->pid);
-			continue;
-		}
-		check_ok(pf, "vm-qmp", vm->qmp_path, "process %d", vm->pid);
-		pf->vm_ok[i] = true;
-		check_vm(pf, vm);
-	}
+	for (i = 0; i < in->qmp->n; i++)
+		check_socket(pf, in, in->qmp->v[i]);
+	check_found(pf, in);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/util.h"
+#include "host/proc.h"
 #include "vm/vm.h"
 #include "vm/vm_machine.h"
 
@@ -272,8 +273,6 @@ static int learn_process(struct vm *vm, struct kh_err *e)
 	char path[64];
 	int rc;
 
-	if (vm->pid <= 0)
-		return err_set(e, -ESRCH, "the process behind the QMP socket is not visible from here");
 	if (stat(path_fmt(path, sizeof(path), "/proc/%d", vm->pid), &st))
 		return err_set(e, -errno, "process %d: %s", vm->pid, strerror(errno));
 	vm->uid = st.st_uid;
@@ -293,6 +292,27 @@ static int learn_process(struct vm *vm, struct kh_err *e)
 	return 0;
 }
 
+/* From here on the process id means this process, or the pidfd says that the process has ended. */
+static int hold_process(struct vm *vm, struct kh_err *e)
+{
+	uint64_t start;
+	int rc;
+
+	if (vm->pid <= 0)
+		return err_set(e, -ESRCH, "the process behind the QMP socket is not visible from here");
+	rc = proc_start(vm->pid, &start);
+	vm->pidfd = rc ? rc : proc_open(vm->pid, start);
+	return vm->pidfd < 0 ? err_set(e, vm->pidfd, "process %d, behind the QMP socket: %s", vm->pid,
+				       strerror(-vm->pidfd)) : 0;
+}
+
+/* What was read of /proc was the process's own only if that has not ended meanwhile. */
+static int still_there(const struct vm *vm, struct kh_err *e)
+{
+	return proc_gone(vm->pidfd, 0) ?
+	       err_set(e, -ESRCH, "process %d ended while it was looked at", vm->pid) : 0;
+}
+
 int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *e)
 {
 	char real[PATH_MAX];
@@ -300,11 +320,14 @@ int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *
 
 	memset(vm, 0, sizeof(*vm));
 	vm->q.fd = -1;
+	vm->pidfd = -1;
 	if (!realpath(qmp_path, real))
 		return err_set(e, -errno, "%s: %s", qmp_path, strerror(errno));
 	if (copy_str(vm->qmp_path, sizeof(vm->qmp_path), real))
 		return err_set(e, -ENAMETOOLONG, "%s: too long for a socket", real);
 	rc = qmp_open(&vm->q, vm->qmp_path, cancel_fd, &vm->pid, e);
+	if (!rc)
+		rc = hold_process(vm, e);
 	if (!rc)
 		rc = vm_status(vm, e);
 	if (!rc)
@@ -327,12 +350,17 @@ int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *
 		rc = machine_learn(&vm->q, &vm->machine, e);
 	if (!rc)
 		learn_stdin(vm);
+	if (!rc)
+		rc = still_there(vm, e);
 	return rc;
 }
 
 void vm_close(struct vm *vm)
 {
 	qmp_close(&vm->q);
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	vm->pidfd = -1;
 	free(vm->argv);
 	free(vm->env);
 	free(vm->ram);

@@ -25,6 +25,7 @@ struct vm_dev {
  * @qmp_path: absolute
  * @q: connection
  * @pid: of QEMU
+ * @pidfd: of QEMU, so that @pid means no other process; -1: none
  * @uid: of QEMU
  * @name: of the guest, "" without one
  * @status: as query-status has it
@@ -39,6 +40,7 @@ struct vm {
 	char qmp_path[108];
 	struct qmp q;
 	pid_t pid;
+	int pidfd;
 	uint64_t uid;
 	char name[64];
 	char status[32];

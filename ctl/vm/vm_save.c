@@ -310,6 +310,9 @@ int vm_run_on(struct vm *vm, struct kh_err *e)
 	/* Replies of an interrupted exchange may be under way: begin anew. */
 	qmp_close(&vm->q);
 	rc = qmp_open(&vm->q, vm->qmp_path, -1, &pid, e);
+	if (!rc && vm->pid > 0 && pid != vm->pid)
+		rc = err_set(e, -EPERM, "process %d answers at %s, not process %d", pid,
+			     vm->qmp_path, vm->pid);
 	if (!rc)
 		rc = wait_migration_over(vm, e);
 	if (!rc)

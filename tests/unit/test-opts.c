@@ -31,6 +31,7 @@ static int parse(const char *name, int n, ...)
 	/* What the last call allocated. */
 	free(o.qmp.v);
 	free(o.vms.v);
+	free(o.leave_behind.v);
 	memset(&o, 0, sizeof(o));
 	return opts_parse(verb(name), n, argv, &o);
 }
@@ -47,6 +48,10 @@ static void parses(void **ctx)
 	assert_true(o.json && !o.human);
 	assert_int_equal(parse("upgrade", 6, "--kernel", "k", "--qmp", "a", "--qmp", "b"), 0);
 	assert_int_equal(o.qmp.n, 2);
+	/* Without --qmp each VM that is found. */
+	assert_int_equal(parse("upgrade", 5, "--kernel", "k", "--leave-behind", "7", "8"), 0);
+	assert_int_equal(o.qmp.n, 0);
+	assert_int_equal(o.leave_behind.n, 2);
 	assert_int_equal(parse("status", 0), 0);
 	assert_int_equal(parse("status", 1, "--help"), 1);
 	assert_int_equal(parse("resume", 0), 0);
@@ -59,7 +64,7 @@ static void parses(void **ctx)
 static void rejects(void **ctx)
 {
 	(void)ctx;
-	assert_int_equal(parse("upgrade", 2, "--kernel", "k"), -EINVAL);
+	assert_int_equal(parse("upgrade", 0), -EINVAL);
 	assert_int_equal(parse("upgrade", 2, "--qmp", "k"), -EINVAL);
 	assert_int_equal(parse("status", 1, "--kernel"), -EINVAL);
 	assert_int_equal(parse("status", 1, "--state"), -EINVAL);

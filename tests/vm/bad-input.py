@@ -128,6 +128,29 @@ def sockets(tap, l1):
     l1.check("rm -f /run/ram")
 
 
+def found(tap, l1):
+    """Each VM is taken along or left behind by name; without --qmp, every VM that is found."""
+    kernel = "--kernel /boot/bzImage-b"
+    second = l1.check("cat /run/g2.pid").strip()
+    refused(tap, l1, "a VM that is not named", "vm-found", GOOD, rf"process {second} .*has a VM of KVM.*--leave-behind {second}")
+    refused(tap, l1, "a process to leave behind that is none", "vm-found", f"{GOOD} --qmp /run/g2.qmp --leave-behind 1")
+    for what, arguments, sockets, left in (
+            ("without --qmp", kernel, {"/run/g1.qmp", "/run/g2.qmp"}, []),
+            ("one VM left behind by name", f"{kernel} --leave-behind {second}", {"/run/g1.qmp"}, [second])):
+        status, data, talk = khctl(l1, "check " + arguments)
+        checks = (data or {}).get("checks", [])
+        learned = {c["subject"] for c in checks if c["id"] == "vm-qmp"}
+        lost = [c["subject"].split()[1] for c in checks if c["id"] == "vm-found" and "left behind" in c["found"]
+                and c["subject"]]
+        tap.check(f"{what}: the checks pass for the VMs that are taken along",
+                  (status, learned, lost) == (0, sockets, left), f"{status} {learned} {lost}\n{talk}")
+    # a process that holds the card's group without a VM, and one whose only QMP socket has a client
+    with in_background(l1, "exec 3<>/dev/vfio/vfio; sleep 600") as pid:
+        l1.check(f"i=0; while ! ls -l /proc/{pid}/fd | grep -q vfio && [ $i -lt 200 ]; do usleep 50000; i=$((i+1)); done")
+        refused(tap, l1, "a process that holds VFIO", "vm-found", kernel, "holds a VFIO device")
+    still_runs(tap, l1, kernel)
+
+
 def neighbours(tap, l1):
     with in_background(l1, "flock /run/khctl.lock sleep 600"):
         l1.check("while flock -n /run/khctl.lock true; do usleep 20000; done")
@@ -174,12 +197,12 @@ def a_good_host(tap):
         life = Life(l1)
         life.ready()
         serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
-        status, data, talk = khctl(l1, "check " + GOOD)
+        status, data, talk = khctl(l1, "check " + GOOD + " --qmp /run/g2.qmp")
         tap.check("without any fault the checks pass", status == 0, talk)
         found = next(c["found"] for c in data["checks"] if c["id"] == "recorder")
         tap.check("they say for how many devices the recorder has room", re.search(r"enough for \d\d+ devices", found), found)
         with untouched(tap, l1, life):
-            for part in (kernels, command_lines, sockets, neighbours, no_recorder, nobody):
+            for part in (kernels, command_lines, sockets, found, neighbours, no_recorder, nobody):
                 tap.say(part.__name__)
                 part(tap, l1)
         hung(tap, l1)
