@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* khctl check: what khctl upgrade would check, and nothing more. */
+#include <errno.h>
 #include <stdlib.h>
 #include "base/out.h"
 #include "preflight/preflight.h"
@@ -12,10 +13,12 @@ static int survey(const struct khctl_opts *o)
 	struct json_object *j;
 	struct kh_err e = { 0 };
 	struct survey s;
+	int rc;
 
-	if (survey_run(&s, &in, &e)) {
+	rc = survey_run(&s, &in, &e);
+	if (rc) {
 		survey_end(&s);
-		return out_result("check", o->json, EXIT_FAILED, "failed", e.msg);
+		return out_result("check", o->json, rc == -EINVAL ? EXIT_USAGE : EXIT_FAILED, "failed", e.msg);
 	}
 	if (o->json) {
 		j = out_new("check");

@@ -8,7 +8,10 @@ int survey_run(struct survey *s, const struct survey_in *in, struct kh_err *e)
 	int rc;
 
 	memset(s, 0, sizeof(*s));
-	rc = survey_src_open(&s->src, in->root, in->save, e);
+	s->src.root = -1;
+	rc = survey_guests(s, in->guests, e);
+	if (!rc)
+		rc = survey_src_open(&s->src, in->root, in->save, e);
 	if (rc)
 		return rc;
 	rc = survey_host(s);
@@ -16,13 +19,13 @@ int survey_run(struct survey *s, const struct survey_in *in, struct kh_err *e)
 		rc = survey_functions(s);
 	if (!rc)
 		rc = survey_units(s);
+	if (!rc) {
+		survey_judge(s);
+		rc = survey_plan(s);
+	}
 	if (rc)
 		return err_set(e, rc, "out of memory");
-	survey_judge(s);
-	rc = survey_plan(s, in->guests, e);
-	if (!rc && in->save)
-		rc = survey_src_save(&s->src, in->save, e);
-	return rc;
+	return in->save ? survey_src_save(&s->src, in->save, e) : 0;
 }
 
 void survey_end(struct survey *s)

@@ -212,6 +212,7 @@ struct survey_src {
 /**
  * struct survey - a host as the survey sees it
  * @kernel: its release
+ * @kram: the running kernel has KRAM areas
  * @vendor: vendor_id of its CPUs
  * @virtual: it is a virtual machine
  * @kvm: it has vmx or svm
@@ -227,6 +228,7 @@ struct survey_src {
 struct survey {
 	struct survey_src src;
 	char kernel[80];
+	bool kram;
 	char vendor[16];
 	bool virtual;
 	bool kvm;
@@ -252,8 +254,8 @@ struct survey {
  *
  * What cannot be read is noted in @s and is no error.
  *
- * Return: 0, or -errno with a message: there is no such folder, a size is none, the copy cannot be
- *	   written, or a copy was asked for and not all could be read.
+ * Return: 0, or -errno with a message: there is no such folder, the copy cannot be written, a copy was
+ *	   asked for and not all could be read (-EACCES), or a size of a guest is none (-EINVAL).
  */
 int survey_run(struct survey *s, const struct survey_in *in, struct kh_err *e);
 void survey_end(struct survey *s);

@@ -160,6 +160,9 @@ int survey_host(struct survey *s)
 	if (n >= 0)
 		archive_file(s->src.archive, "proc/sys/kernel/osrelease", s->kernel, n);
 	s->kernel[strcspn(s->kernel, "\n")] = '\0';
+	s->kram = survey_has(&s->src, "sys/kernel/kram");
+	if (s->kram)
+		archive_folder(s->src.archive, "sys/kernel/kram");
 	read_cmdline(s);
 	read_cpu(s);
 	read_interrupts(s);

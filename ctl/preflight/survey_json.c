@@ -28,6 +28,7 @@ static void json_host(const struct survey *s, struct json_object *o)
 	struct json_object *h = out_object(o, "host");
 
 	out_str(h, "kernel", s->kernel);
+	out_bool(h, "kram", s->kram);
 	out_str(h, "cpu_vendor", s->vendor);
 	out_bool(h, "virtual", s->virtual);
 	out_bool(h, "kvm", s->kvm);
@@ -140,6 +141,7 @@ static void json_memory(const struct survey_plan *p, struct json_object *o)
 {
 	struct json_object *m = out_object(o, "memory"), *a, *j;
 	unsigned int i;
+	char text[64];
 
 	out_u64(m, "ram_bytes", p->ram);
 	out_u64(m, "e820_entries", p->e820);
@@ -157,6 +159,7 @@ static void json_memory(const struct survey_plan *p, struct json_object *o)
 			out_u64(j, "guest_bytes", p->guest[i]);
 		out_u64(j, "start", p->range[i].start);
 		out_u64(j, "bytes", p->range[i].size);
+		out_str(j, "memmap", survey_memmap(text, sizeof(text), &p->range[i]));
 	}
 }
 

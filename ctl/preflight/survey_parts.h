@@ -51,7 +51,13 @@ int survey_host(struct survey *s);
 int survey_units(struct survey *s);
 int survey_functions(struct survey *s);
 void survey_judge(struct survey *s);
-int survey_plan(struct survey *s, const struct str_list *guests, struct kh_err *e);
+int survey_plan(struct survey *s);
+
+/** survey_guests() - note the sizes that are asked for. Return: 0, or -EINVAL with a message. */
+int survey_guests(struct survey *s, const struct str_list *guests, struct kh_err *e);
+
+/** survey_memmap() - a range as an argument of memmap=. Return: @buf. */
+const char *survey_memmap(char *buf, size_t size, const struct mem_range *r);
 
 /** survey_find() - a function by its address. Return: NULL if there is none. */
 struct survey_fn *survey_find(const struct survey *s, uint32_t segment, uint8_t bus, uint8_t devfn);

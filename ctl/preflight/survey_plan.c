@@ -40,6 +40,12 @@ struct map {
 	uint64_t next;		/* the ranges are laid out from here on, ascending */
 };
 
+const char *survey_memmap(char *buf, size_t size, const struct mem_range *r)
+{
+	return path_fmt(buf, size, "%lluM%c%#llx", (unsigned long long)(r->size / MIB), r->type,
+			(unsigned long long)r->start);
+}
+
 static uint64_t round_up(uint64_t v, uint64_t to)
 {
 	return (v + to - 1) / to * to;
@@ -241,8 +247,9 @@ static bool lay_out_example(struct map *m, uint64_t from)
 	return false;
 }
 
-static int parse_guests(struct survey_plan *p, const struct str_list *guests, struct kh_err *e)
+int survey_guests(struct survey *s, const struct str_list *guests, struct kh_err *e)
 {
+	struct survey_plan *p = &s->plan;
 	char text[64];
 	struct mem_range r;
 	unsigned int i;
@@ -286,19 +293,16 @@ static int plan(struct map *m)
 	return 0;
 }
 
-int survey_plan(struct survey *s, const struct str_list *guests, struct kh_err *e)
+int survey_plan(struct survey *s)
 {
 	struct map m = { .s = s };
 	int rc;
 
-	rc = parse_guests(&s->plan, guests, e);
-	if (rc)
-		return rc;
 	rc = survey_foreach(&s->src, MAP, read_entry, &m);
 	if (rc != -ENOMEM)
 		rc = take_out_reserved(&m);
 	if (!rc)
 		rc = plan(&m);
 	free(m.ram);
-	return rc ? err_set(e, rc, "out of memory") : 0;
+	return rc;
 }

@@ -6,8 +6,6 @@
 #include "base/util.h"
 #include "preflight/survey_parts.h"
 
-#define MIB (1ULL << 20)
-
 /* Base class and subclass; subclass 0xff: all others of the class (PCI code and ID assignment, 1). */
 static const char *class_name(uint32_t class)
 {
@@ -44,11 +42,11 @@ static void print_host(const struct survey *s)
 		bridges += s->fn[i].bridge;
 	for (i = 0; i < s->nr_units; i++)
 		on += s->unit[i].on;
-	printf("Host\n  kernel      %s\n", s->kernel);
+	printf("Host\n  kernel      %s, %s\n", s->kernel, s->kram ? "with KRAM" : "without KRAM");
 	printf("  CPU         %s%s\n", s->vendor[0] ? s->vendor : "not known", s->virtual ? ", a virtual machine" : "");
 	printf("  IOMMU       ");
 	if (s->nr_units)
-		printf("VT-d, %u units, the running kernel uses %u\n", s->nr_units, on);
+		printf("VT-d, units %u, used by the running kernel %u\n", s->nr_units, on);
 	else
 		printf("%s\n", s->other_iommu[0] ? s->other_iommu : "none");
 	printf("  interrupts  %s\n", fact(s->remapping, "remapped", "not remapped"));
@@ -85,12 +83,12 @@ static void print_function(const struct survey *s, const struct survey_fn *f)
 		path_fmt(group, sizeof(group), "%d", f->group);
 	if (f->unit >= 0)
 		path_fmt(unit, sizeof(unit), "dmar%d", s->unit[f->unit].number);
-	printf("  %-12s  %04x:%04x  %-13s  %-12s  group %-4s %-7s", f->name, f->vendor, f->device, class_name(f->class),
+	printf("  %-12s  %04x:%04x  %-13s  %-12s  group %-3s  %s", f->name, f->vendor, f->device, class_name(f->class),
 	       f->driver[0] ? f->driver : "-", group, unit);
 	for (i = 0; i < SURVEY_REASONS; i++)
 		if (own >> i & 1)
 			printf(" %s", survey_rules[i].id);
-	if (f->mates && f->reasons >> SV_GROUP & 1)
+	if (f->mates && survey_hit(f, SV_GROUP))
 		printf(" (%s)", f->mate);
 	else if (f->mates)
 		printf(" (together with %s%s)", f->mate, f->mates > 1 ? " and others" : "");
@@ -104,6 +102,8 @@ static void print_functions(const struct survey *s, enum survey_verdict v, const
 	if (!n && v != SURVEY_YES)
 		return;
 	printf("\n%s: %u\n", title, n);
+	if (n && s->host_reasons && v == SURVEY_AFTER)
+		printf("  each needs the change named above, under Host, too\n");
 	for (i = 0; i < s->nr_fns; i++)
 		if (!s->fn[i].bridge && s->fn[i].verdict == v)
 			print_function(s, &s->fn[i]);
@@ -141,7 +141,7 @@ static void print_memory(const struct survey *s, bool human)
 {
 	const struct survey_plan *p = &s->plan;
 	const struct mem_range *r;
-	char size[32];
+	char size[32], text[64];
 	unsigned int i;
 
 	printf("\nMemory to set aside\n  RAM         %s\n", out_bytes(size, sizeof(size), p->ram, human));
@@ -152,7 +152,7 @@ static void print_memory(const struct survey *s, bool human)
 		printf("  an example with one guest; name yours with --guest SIZE\n");
 	for (i = 0; i < p->nr_ranges; i++) {
 		r = &p->range[i];
-		printf("  memmap=%lluM%c%#llx  ", (unsigned long long)(r->size / MIB), r->type, (unsigned long long)r->start);
+		printf("  memmap=%s  ", survey_memmap(text, sizeof(text), r));
 		if (r->type == ':')
 			printf("KRAM, room for %llu pages of tables\n", (unsigned long long)p->kram_pages);
 		else if (i < p->nr_guests)

@@ -309,14 +309,14 @@ static const struct host_shape host_shapes[] = {
 	"fn 0000:03:00.0 8086:1572 20000 group=2 unit=0 driver=i40e msix short\n" MEM_8G,
 	"0000:03:00.0 unknown config-unread\nunread 2\n" },
 
-/* Odds and ends, one device each: powered off, a BAR without address, and a seventeenth unit. */
+/* Odds and ends, one device each: powered off, a BAR without address, and a unit beyond any limit. */
 { "rest",
 	"kernel 6.12.107\ncpu GenuineIntel vmx\ncmdline intel_iommu=on intremap=nosid,off\nirq IR\ndmar 46 0\n"
 	"drhd fed91000 0 1\nend\nunit 0 fed91000 d2008c40660462 f050da\nunit 16 fed92000 d2008c40660462 f050da\n"
-	"unit 64 fed93000 d2008c40660462 f050da\n"
+	"unit 9999 fed93000 d2008c40660462 f050da\n"
 	"fn 0000:03:00.0 8086:1572 20000 group=2 unit=0 driver=i40e msix gone\n"
 	"fn 0000:04:00.0 8086:1572 20000 group=3 unit=0 driver=i40e msix unset\n"
-	"fn 0000:05:00.0 8086:1572 20000 group=4 unit=64 driver=i40e msix\n" MEM_8G,
+	"fn 0000:05:00.0 8086:1572 20000 group=4 unit=9999 driver=i40e msix\n" MEM_8G,
 	"host no-remapping\n0000:03:00.0 unknown no-answer\n0000:04:00.0 after-change bar-unset\n"
 	"0000:05:00.0 no unit-limit\n" },
 };
