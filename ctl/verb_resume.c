@@ -264,9 +264,15 @@ static int report(struct resume *r)
 	struct kh_err e = { 0 };
 	struct json_object *j;
 	struct evidence ev;
+	bool *running = calloc(r->jobs.n + 1, sizeof(*running));
+	unsigned int i;
 
+	/* end_loads() has heard it from QEMU. */
+	for (i = 0; running && i < r->jobs.n; i++)
+		running[i] = job_loaded(&r->jobs.job[i]) &&
+			     plan_vm(r->plan, i)->state == KH_VM_RUNNING;
 	if (c) {
-		if (evidence_gather(&ev, &r->state, r->plan, &e))
+		if (evidence_gather(&ev, &r->state, r->plan, running, &e))
 			claims_none(c, e.msg);
 		else
 			claims_make(c, &ev);
@@ -287,6 +293,7 @@ static int report(struct resume *r)
 			claims_print(c);
 	}
 	free(c);
+	free(running);
 	if (failed)
 		talk("%u of %u VMs do not run; their memory and device state are kept: khctl resume tries again, khctl forget gives one up",
 		     failed, r->plan->vms.count);

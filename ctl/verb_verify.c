@@ -66,7 +66,7 @@ static int verify(const struct khctl_opts *o, const struct state *s, const struc
 	struct evidence ev;
 	int rc, saved = 0;
 
-	if (evidence_gather(&ev, s, plan, &e)) {
+	if (evidence_gather(&ev, s, plan, NULL, &e)) {
 		rc = fail(o, e.msg);
 	} else {
 		if (o->save)

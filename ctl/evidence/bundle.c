@@ -66,6 +66,21 @@ static void index_handover(struct evidence *ev)
 		ev->handover = h;
 }
 
+static void index_vms(struct evidence *ev)
+{
+	const struct kh_vm_now *vm = ev->blob[KH_SEC_VMS].data;
+	unsigned int i;
+
+	ev->vm = NULL;
+	if (!ev->plan->vms.count || ev->blob[KH_SEC_VMS].size != ev->plan->vms.count * sizeof(*vm))
+		return;
+	for (i = 0; i < ev->plan->vms.count; i++)
+		if (!ends(vm[i].status, sizeof(vm[i].status)) ||
+		    !ends(vm[i].error, sizeof(vm[i].error)))
+			return;
+	ev->vm = vm;
+}
+
 int evidence_index(struct evidence *ev, struct kh_err *e)
 {
 	unsigned int i;
@@ -77,6 +92,7 @@ int evidence_index(struct evidence *ev, struct kh_err *e)
 	if (rc)
 		return rc;
 	index_handover(ev);
+	index_vms(ev);
 	for (i = 0; i < NR_MAN; i++) {
 		struct kh_err mine = { 0 };
 

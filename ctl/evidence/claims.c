@@ -108,6 +108,39 @@ static bool recorded_to_the_end(const struct judge *j)
 	return j->whole && (!h->stopped_tsc || h->stopped_tsc >= j->plan->mark[KH_MARK_RUN]);
 }
 
+/* QEMU says these of a guest that cannot go on. */
+static bool is_broken(const char *status)
+{
+	static const char * const broken[] = { "internal-error", "guest-panicked", "io-error",
+					       "inmigrate" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(broken); i++)
+		if (!strcmp(status, broken[i]))
+			return true;
+	return false;
+}
+
+/* That khctl resume has started it is not enough: QEMU is asked now. */
+static void judge_vm(struct claims *c, const struct evidence *ev, unsigned int i)
+{
+	const struct kh_plan_vm *vm = plan_vm(ev->plan, i);
+	const char *name = plan_str(ev->plan, vm->name);
+	const char *status = ev->vm ? ev->vm[i].status : "";
+
+	if (vm->state != KH_VM_RUNNING)
+		claims_add(c, "vm-resumed", name, VIOLATED, "%s%s%s", vm_state_name(vm->state),
+			   vm->error[0] ? ": " : "", vm->error);
+	else if (!status[0])
+		claims_add(c, "vm-resumed", name, UNKNOWN, "it was resumed, and QEMU could not be asked: %s",
+			   ev->vm ? ev->vm[i].error : "the evidence does not say why");
+	else if (!strcmp(status, "running"))
+		claims_add(c, "vm-resumed", name, HOLDS, "QEMU says that it is running");
+	else
+		claims_add(c, "vm-resumed", name, is_broken(status) ? VIOLATED : UNKNOWN,
+			   "it was resumed, and QEMU says that it is %s", status);
+}
+
 void claims_make(struct claims *c, const struct evidence *ev)
 {
 	struct judge j = { .c = c, .ev = ev, .plan = ev->plan, .from = plan_first_stop(ev->plan) };
@@ -125,9 +158,7 @@ void claims_make(struct claims *c, const struct evidence *ev)
 	judge_host(&j);
 	for (i = 0; i < ev->plan->vms.count; i++) {
 		vm = plan_vm(ev->plan, i);
-		claims_add(c, "vm-resumed", plan_str(ev->plan, vm->name),
-		      vm->state == KH_VM_RUNNING ? HOLDS : VIOLATED, "%s%s%s",
-		      vm_state_name(vm->state), vm->error[0] ? ": " : "", vm->error);
+		judge_vm(c, ev, i);
 		for (k = 0; k < vm->dev.count; k++, index++) {
 			judge_device(&j, vm, index, plan_dev(ev->plan, vm, k));
 			judge_config(&j, vm, index, plan_dev(ev->plan, vm, k));

@@ -12,6 +12,7 @@
 #include "evidence/evidence_parts.h"
 #include "evidence/state_events.h"
 #include "host/klog.h"
+#include "vm/vm_left.h"
 
 #define KLOG_BYTES	0x10000
 /* include/uapi/linux/kernel-page-flags.h */
@@ -162,8 +163,30 @@ static int gather_state(struct evidence *ev, const struct state *s, const struct
 	return rc;
 }
 
+static int gather_vms(struct evidence *ev, const struct kh_plan *plan, const bool *running)
+{
+	struct kh_vm_now *now = evidence_new(ev, KH_SEC_VMS, plan->vms.count * sizeof(*now));
+	const struct kh_plan_vm *vm;
+	struct kh_err e;
+	unsigned int i;
+
+	if (!now)
+		return -ENOMEM;
+	for (i = 0; i < plan->vms.count; i++) {
+		vm = plan_vm(plan, i);
+		memset(&e, 0, sizeof(e));
+		if (running && running[i])
+			copy_str(now[i].status, sizeof(now[i].status), "running");
+		else if (vm->state == KH_VM_RUNNING)
+			vm_ask(plan_str(plan, vm->qmp), vm->new_pid, vm->new_start, now[i].status,
+			       sizeof(now[i].status), NULL, &e);
+		copy_str(now[i].error, sizeof(now[i].error), e.msg);
+	}
+	return 0;
+}
+
 int evidence_gather(struct evidence *ev, const struct state *s, const struct kh_plan *plan,
-		    struct kh_err *e)
+		    const bool *running, struct kh_err *e)
 {
 	struct kh_host *h;
 	struct kram k;
@@ -180,6 +203,8 @@ int evidence_gather(struct evidence *ev, const struct state *s, const struct kh_
 	}
 	if (!rc)
 		rc = gather_texts(ev, h);
+	if (!rc)
+		rc = gather_vms(ev, plan, running);
 	if (rc)
 		return err_set(e, rc, "cannot gather the evidence: %s", strerror(-rc));
 	return evidence_index(ev, e);

@@ -26,6 +26,7 @@ enum man_when {
  * @man: @h is NULL when it cannot be used, and @man_error tells why
  * @man_rc: 0, -ENOENT: not there, else damaged
  * @rec: @h is NULL when it cannot be used, and @rec_error tells why
+ * @vm: what QEMU said of each VM of @plan; NULL: nobody asked
  * @iomem: /proc/iomem, NULL: could not be read
  * @klog: NULL: could not be read
  */
@@ -43,13 +44,20 @@ struct evidence {
 	char man_error[NR_MAN][200];
 	struct recorder rec;
 	char rec_error[200];
+	const struct kh_vm_now *vm;
 	const char *iomem;
 	const char *klog;
 };
 
-/** evidence_gather() - from the running host. Return: 0, -errno with a message; to be freed also then. */
+/**
+ * evidence_gather() - from the running host
+ * @running: for each VM of the plan, whether the caller has just heard from QEMU that the guest runs;
+ *	     NULL: each QEMU is asked
+ *
+ * Return: 0, -errno with a message; to be freed also then.
+ */
 int evidence_gather(struct evidence *ev, const struct state *s, const struct kh_plan *plan,
-		    struct kh_err *e);
+		    const bool *running, struct kh_err *e);
 
 /** evidence_save() - as a bundle, whole or not at all. Return: 0, -errno with a message. */
 int evidence_save(const struct evidence *ev, const char *path, struct kh_err *e);

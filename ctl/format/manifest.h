@@ -134,6 +134,7 @@ enum kh_section {
 	KH_SEC_KLOG		= 8,	/* lines of the kernel log that matter */
 	KH_SEC_EVENTS_OLD	= 9,	/* what the programs saw, as in the state area */
 	KH_SEC_EVENTS_NEW	= 10,
+	KH_SEC_VMS		= 11,	/* struct kh_vm_now for each VM of the plan */
 	KH_NR_SECTIONS		= 16
 };
 
@@ -160,6 +161,17 @@ struct kh_bundle {
 	uint32_t crc;
 };
 static_assert(sizeof(struct kh_bundle) == 32 + 16 * 16 + 8, "layout of struct kh_bundle");
+
+/**
+ * struct kh_vm_now - what QEMU said of a VM when the evidence was gathered
+ * @status: as query-status has it, zero terminated; empty: QEMU could not be asked
+ * @error: why, zero terminated
+ */
+struct kh_vm_now {
+	char status[32];
+	char error[160];
+};
+static_assert(sizeof(struct kh_vm_now) == 192, "layout of struct kh_vm_now");
 
 #define KH_HOST_AREAS		8
 

@@ -14,6 +14,8 @@
 /* A QEMU that has all of its device state and loads it still: how often it is asked, and how long. */
 #define ASK_MS	100
 #define LOAD_MS	30000
+/* Longer than this takes only a QEMU that hangs, or whose socket has another client. */
+#define ASK_TIMEOUT_MS	3000
 
 void vm_users(const struct kh_plan *plan, pid_t *user)
 {
@@ -58,7 +60,7 @@ static int ask(struct qmp *q, const char *command, char *status, struct kh_err *
 int vm_ask(const char *qmp, pid_t pid, uint64_t start, char *status, size_t size, char *migration,
 	   struct kh_err *e)
 {
-	struct qmp q = { .fd = -1 };
+	struct qmp q = { .fd = -1, .timeout_ms = ASK_TIMEOUT_MS };
 	char word[WORD] = "";
 	int fd, rc;
 	pid_t peer;

@@ -230,6 +230,14 @@ static void *sample_events(const struct kh_plan *p, enum kh_side side)
 	return section;
 }
 
+static struct kh_vm_now *sample_vm(void)
+{
+	struct kh_vm_now *vm = calloc(1, sizeof(*vm));
+
+	strcpy(vm->status, "running");
+	return vm;
+}
+
 static void sample_make(struct evidence *ev)
 {
 	struct kh_plan *p = sample_plan();
@@ -249,6 +257,7 @@ static void sample_make(struct evidence *ev)
 	sample_put(ev, KH_SEC_EVENTS_NEW, sample_events(p, KH_NEW), KH_EVENTS_ROOM);
 	sample_put(ev, KH_SEC_IOMEM, strdup(SAMPLE_IOMEM), sizeof(SAMPLE_IOMEM));
 	sample_put(ev, KH_SEC_KLOG, strdup(""), 1);
+	sample_put(ev, KH_SEC_VMS, sample_vm(), sizeof(struct kh_vm_now));
 }
 
 #endif

@@ -76,6 +76,32 @@ static void good_passes(void **ctx)
 	assert_int_equal(verdict_exit(UNKNOWN), 5);
 }
 
+/* "Pass" asks the guest: what QEMU says when the evidence is gathered counts. */
+static void the_guest_is_asked(void **ctx)
+{
+	static const struct {
+		const char *status;
+		enum verdict want;
+	} said[] = { { "running", HOLDS }, { "internal-error", VIOLATED }, { "guest-panicked", VIOLATED },
+		     { "io-error", VIOLATED }, { "inmigrate", VIOLATED }, { "paused", UNKNOWN },
+		     { "shutdown", UNKNOWN }, { "", UNKNOWN } };
+	struct kh_vm_now *now = ev.blob[KH_SEC_VMS].data;
+	struct kh_plan *plan = ev.blob[KH_SEC_PLAN].data;
+	unsigned int i;
+
+	(void)ctx;
+	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		strcpy(now->status, said[i].status);
+		expect("vm-resumed", said[i].want);
+	}
+	memset(now->status, 'x', sizeof(now->status));
+	expect("vm-resumed", UNKNOWN);
+	sample_put(&ev, KH_SEC_VMS, NULL, 0);
+	expect("vm-resumed", UNKNOWN);
+	plan_vm(plan, 0)->state = KH_VM_FORGOTTEN;
+	expect("vm-resumed", VIOLATED);
+}
+
 static void without_devices_translation_may_go_off(void **ctx)
 {
 	struct kh_plan *plan = ev.blob[KH_SEC_PLAN].data;
@@ -524,6 +550,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(good_passes, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_guest_is_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_devices_translation_may_go_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_event_violates, setup, teardown),
 		cmocka_unit_test_setup_teardown(harmless_events_pass, setup, teardown),
