@@ -95,7 +95,7 @@ enum survey_fact { SURVEY_FALSE, SURVEY_TRUE, SURVEY_NOT_KNOWN };
  * @name: as in sysfs
  * @segment: 32 bits, since Linux numbers segments beyond those of firmware
  * @bridge: nothing to keep by itself
- * @config_bytes: of configuration space that could be read
+ * @config_read: its configuration space could be read
  * @secondary: and @subordinate: buses below a bridge
  * @pcie_type: device/port type of the PCI Express capability, -1: it has none
  * @group: IOMMU group, -1: none
@@ -116,7 +116,7 @@ struct survey_fn {
 	uint16_t device;
 	uint32_t class;
 	bool bridge;
-	size_t config_bytes;
+	bool config_read;
 	uint8_t secondary;
 	uint8_t subordinate;
 	int pcie_type;

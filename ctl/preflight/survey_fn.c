@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/util.h"
 #include "host/pci.h"
 #include "preflight/survey_parts.h"
@@ -13,6 +14,8 @@
 #define RESOURCE_BARS	6
 
 /* Configuration space: PCI 3.0, 6.1 and 6.8; PCI Express 5.0, 7.5 to 7.8, 9.3 and 10.5. */
+#define CFG_STATUS	0x06
+#define CFG_STATUS_CAPS	0x10
 #define CFG_HEADER_TYPE	0x0e
 #define CFG_SECONDARY	0x19
 #define CFG_SUBORDINATE	0x1a
@@ -25,6 +28,7 @@
 #define EXT_SRIOV	0x10
 #define EXT_PRI		0x13
 #define EXT_PASID	0x1b
+#define EXT_BYTES	12	/* of an extended capability that this file looks at */
 
 /* Class, or class and subclass. */
 #define CLASS_BRIDGE	0x06
@@ -54,63 +58,42 @@ static char *fn_path(char *buf, size_t size, const struct survey_fn *f, const ch
 	return path_fmt(buf, size, DEVICES "/%s/%s", f->name, file);
 }
 
+static bool wanted_ext(uint16_t id)
+{
+	return id == EXT_ATS || id == EXT_SRIOV || id == EXT_PRI || id == EXT_PASID;
+}
+
 /*
- * Keeps, of configuration space, only what this file looks at, linked to each other. The rest may name the
- * machine: the serial number capability, vital product data, what a vendor puts into capabilities of its own.
+ * Reads, of configuration space, the header, the first bytes of each capability, and what this file looks at in
+ * four of the extended ones. There are devices that do not bear to be read elsewhere, and the rest may name the
+ * machine: serial numbers, vital product data, what a vendor has put there. A list that leads in circles ends.
+ *
+ * Return: bytes of @cfg that the capabilities may lie in, or -errno.
  */
-static void keep_caps(uint8_t *out, const uint8_t *cfg, size_t len)
+static int read_caps(int fd, uint8_t *cfg)
 {
-	static const uint8_t ids[] = { CAP_MSI, CAP_EXPRESS, CAP_MSIX };
-	unsigned int i, pos, link = CFG_CAPS;
+	unsigned int pos, i;
+	int rc;
 
-	out[link] = 0;
-	for (i = 0; i < ARRAY_SIZE(ids); i++) {
-		pos = pci_find_cap(cfg, len, ids[i]);
-		if (!pos)
-			continue;
-		memcpy(out + pos, cfg + pos, 4);
-		out[link] = pos;
-		link = pos + 1;
-		out[link] = 0;
+	rc = pread_full(fd, cfg, CFG_HEADER, 0);
+	if (rc || cfg16(cfg, 0) == 0xffff || !(cfg16(cfg, CFG_STATUS) & CFG_STATUS_CAPS))
+		return rc ? rc : CFG_HEADER;
+	for (pos = cfg[CFG_CAPS] & ~3, i = 0; pos >= CFG_HEADER && i < 48; pos = cfg[pos + 1] & ~3, i++) {
+		rc = pread_full(fd, cfg + pos, 4, pos);
+		if (rc)
+			return rc;
 	}
-}
-
-static void keep_ext_caps(uint8_t *out, const uint8_t *cfg, size_t len)
-{
-	static const struct {
-		uint16_t id;
-		uint16_t bytes;
-	} caps[] = { { EXT_ATS, 8 }, { EXT_SRIOV, 12 }, { EXT_PRI, 8 }, { EXT_PASID, 8 } };
-	unsigned int i, pos, link = PCI_CONFIG_BYTES, at[ARRAY_SIZE(caps)];
-
-	for (i = 0; i < ARRAY_SIZE(caps); i++) {
-		at[i] = pci_find_ext_cap(cfg, len, caps[i].id);
-		if (!at[i] || at[i] + caps[i].bytes > len)
-			continue;
-		memcpy(out + at[i], cfg + at[i], caps[i].bytes);
-		/* Bits 4 to 15 of the second word: the next capability. */
-		out[at[i] + 2] &= 0x0f;
-		out[at[i] + 3] = 0;
+	/* Conventional PCI has no extended capabilities, and a host that does not reach them has none to show. */
+	if (!pci_find_cap(cfg, PCI_CONFIG_BYTES, CAP_EXPRESS) || pread_full(fd, cfg + PCI_CONFIG_BYTES, 4, PCI_CONFIG_BYTES))
+		return PCI_CONFIG_BYTES;
+	for (pos = PCI_CONFIG_BYTES, i = 0; pos >= PCI_CONFIG_BYTES && i < 480; pos = cfg16(cfg, pos + 2) >> 4 & ~3, i++) {
+		rc = pread_full(fd, cfg + pos, 4, pos);
+		if (!rc && wanted_ext(cfg16(cfg, pos)) && pos + EXT_BYTES <= PCI_EXPRESS_CONFIG_BYTES)
+			rc = pread_full(fd, cfg + pos, EXT_BYTES, pos);
+		if (rc)
+			return rc;
 	}
-	/* The list begins at the first place behind the header, with an empty capability if need be. */
-	for (i = 0; i < ARRAY_SIZE(caps); i++) {
-		pos = at[i];
-		if (!pos || pos == PCI_CONFIG_BYTES || pos + caps[i].bytes > len)
-			continue;
-		out[link + 2] |= pos << 4 & 0xf0;
-		out[link + 3] = pos >> 4;
-		link = pos;
-	}
-}
-
-static void archive_config(struct survey_src *src, const char *path, const uint8_t *cfg, size_t len)
-{
-	uint8_t out[PCI_EXPRESS_CONFIG_BYTES] = { 0 };
-
-	memcpy(out, cfg, CFG_HEADER);
-	keep_caps(out, cfg, len);
-	keep_ext_caps(out, cfg, len);
-	archive_file(src->archive, path, out, len);
+	return PCI_EXPRESS_CONFIG_BYTES;
 }
 
 static void judge_caps(struct survey_fn *f, const uint8_t *cfg, size_t len)
@@ -136,43 +119,45 @@ static void judge_caps(struct survey_fn *f, const uint8_t *cfg, size_t len)
 	if (pos && cfg16(cfg, pos + 6) & 1)
 		hit(f, SV_PASID);
 	pos = pci_find_ext_cap(cfg, len, EXT_SRIOV);
-	if (pos && pos + 10 <= len && cfg[pos + 8] & 1)
+	if (pos && pos + EXT_BYTES <= len && cfg[pos + 8] & 1)
 		hit(f, SV_HAS_VFS);
 }
 
 static void read_config(struct survey *s, struct survey_fn *f)
 {
-	uint8_t cfg[PCI_EXPRESS_CONFIG_BYTES + 1] = { 0 };
+	uint8_t cfg[PCI_EXPRESS_CONFIG_BYTES] = { 0 };
 	char path[128];
-	ssize_t n;
+	int fd, len;
 
 	f->pcie_type = -1;
-	n = survey_read(&s->src, fn_path(path, sizeof(path), f, "config"), cfg, sizeof(cfg));
-	f->config_bytes = n < 0 ? 0 : n;
-	if (n >= 4 && cfg16(cfg, 0) == 0xffff) {
-		/* A bridge that is asleep has nothing to keep either. */
+	fn_path(path, sizeof(path), f, "config");
+	fd = survey_open(&s->src, path);
+	len = fd < 0 ? fd : read_caps(fd, cfg);
+	if (fd >= 0)
+		close(fd);
+	/* Whoever is not root gets the header alone. */
+	if (len == -EIO)
+		len = -EACCES;
+	if (fd >= 0 && len < 0)
+		survey_note_unread(&s->src, path, len);
+	f->config_read = len >= 0;
+	if (len >= 0)
+		archive_file(s->src.archive, path, cfg, len);
+	if (len >= 0 && cfg16(cfg, 0) == 0xffff) {
 		hit(f, SV_NO_ANSWER);
-		archive_file(s->src.archive, path, cfg, CFG_HEADER);
 		return;
 	}
-	if (n < CFG_HEADER) {
-		hit(f, SV_CONFIG_UNREAD);
-		return;
-	}
+	/* The header can be read by everybody. */
 	if (cfg[CFG_HEADER_TYPE] & 0x7f)
 		f->bridge = true;
 	if ((cfg[CFG_HEADER_TYPE] & 0x7f) == 1) {
 		f->secondary = cfg[CFG_SECONDARY];
 		f->subordinate = cfg[CFG_SUBORDINATE];
 	}
-	if (n < PCI_CONFIG_BYTES) {
-		/* Whoever is not root gets the header alone. */
+	if (len < 0)
 		hit(f, SV_CONFIG_UNREAD);
-		survey_note_unread(&s->src, path, -EACCES);
-		return;
-	}
-	archive_config(&s->src, path, cfg, n);
-	judge_caps(f, cfg, n);
+	else
+		judge_caps(f, cfg, len);
 }
 
 /* A line for each BAR: begin, end, flags. */

@@ -156,7 +156,7 @@ static bool has_alias(const struct survey *s, const struct survey_fn *f)
 	const struct survey_fn *up;
 
 	for (up = survey_bridge_above(s, f); up; up = survey_bridge_above(s, up))
-		if (up->config_bytes > 64 && up->pcie_type != PCIE_ROOT_PORT && up->pcie_type != PCIE_UPSTREAM &&
+		if (up->config_read && up->pcie_type != PCIE_ROOT_PORT && up->pcie_type != PCIE_UPSTREAM &&
 		    up->pcie_type != PCIE_DOWNSTREAM)
 			return true;
 	return false;

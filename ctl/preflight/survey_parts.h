@@ -21,6 +21,9 @@ int survey_src_save(struct survey_src *src, const char *path, struct kh_err *e);
  */
 ssize_t survey_read(struct survey_src *src, const char *path, void *buf, size_t size);
 
+/** survey_open() - a file to read from, like survey_read(). Return: a descriptor or -errno. */
+int survey_open(struct survey_src *src, const char *path);
+
 /** survey_read_u64() - a number, hexadecimal with or without 0x if @hex. Return: 0 or -errno. */
 int survey_read_u64(struct survey_src *src, const char *path, bool hex, uint64_t *val);
 

@@ -86,25 +86,36 @@ static ssize_t read_fd(int fd, char *buf, size_t size)
 	return len;
 }
 
-ssize_t survey_read(struct survey_src *src, const char *path, void *buf, size_t size)
+int survey_open(struct survey_src *src, const char *path)
 {
 	struct stat st;
-	ssize_t n;
 	int fd;
 
 	/* O_NONBLOCK: a pipe in a copy must not hold khctl up. */
 	fd = open_at(src, path, O_RDONLY | O_NONBLOCK);
-	n = fd;
-	if (fd >= 0) {
-		n = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) ? read_fd(fd, buf, size - 1) : -EINVAL;
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
 		close(fd);
+		fd = -EINVAL;
 	}
-	if (n < 0) {
-		if (n != -ENOENT && n != -ENOTDIR)
-			survey_note_unread(src, path, n);
-		return n;
-	}
-	((char *)buf)[n] = '\0';
+	if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+		survey_note_unread(src, path, fd);
+	return fd;
+}
+
+ssize_t survey_read(struct survey_src *src, const char *path, void *buf, size_t size)
+{
+	ssize_t n;
+	int fd;
+
+	fd = survey_open(src, path);
+	if (fd < 0)
+		return fd;
+	n = read_fd(fd, buf, size - 1);
+	close(fd);
+	if (n < 0)
+		survey_note_unread(src, path, n);
+	else
+		((char *)buf)[n] = '\0';
 	return n;
 }
 

@@ -272,8 +272,11 @@ static void shape_fn(const struct shape *s, char *line)
 		else if (!shape_link_word(s, bdf, word))
 			shape_cfg_word(&c, word);
 	}
-	if (c.next_ext > 0x100)
+	if (c.next_ext > 0x100) {
 		c.len = 4096;
+		if (!c.b[0x60])
+			shape_cfg_word(&c, "type=0");
+	}
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/config", bdf);
 	shape_put(s, path, c.b, c.len);
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/resource", bdf);

@@ -260,6 +260,42 @@ static void exit_codes(void **ctx)
 	assert_int_equal(verb_check(&alone_too), EXIT_USAGE);
 }
 
+/* The sanitizers watch: lists that lead in circles, and bytes at random, in files of each size. */
+static void any_config(void **ctx)
+{
+	static const size_t sizes[] = { 0, 3, 63, 64, 65, 255, 256, 257, 4095, 4096 };
+	uint8_t cfg[4096] = { 0 };
+	uint32_t seed = 1;
+	struct shape shape;
+	struct survey s;
+	unsigned int i, k, unread = 0;
+
+	(void)ctx;
+	shape_make(&shape, "cpu GenuineIntel vmx\nfn 0000:00:01.0 8086:1 20000 msix ats\n");
+	for (i = 0; i < 400; i++) {
+		for (k = 0; k < sizeof(cfg); k++) {
+			seed = seed * 1664525 + 1013904223;
+			cfg[k] = i % 4 ? seed >> 24 : 0;
+		}
+		cfg[6] |= 0x10;
+		cfg[0x0e] = 0;
+		cfg[0x34] = 0x50;
+		if (!(i % 4)) {
+			cfg[0x50] = 0x10;
+			cfg[0x51] = i % 8 ? 0x50 : 0x40;
+			put16(cfg + 0x102, 0x1000);
+		}
+		shape_put(&shape, "sys/bus/pci/devices/0000:00:01.0/config", cfg, sizes[i % ARRAY_SIZE(sizes)]);
+		run(&s, shape.root, NULL);
+		assert_int_equal(s.nr_fns, 1);
+		assert_int_equal(survey_count(&s, SURVEY_YES), 0);
+		unread += s.src.nr_unread;
+		survey_end(&s);
+	}
+	assert_true(unread > 40 && unread < 360);
+	shape_remove(&shape);
+}
+
 /* Links of a copy lead nowhere outside of it, and a pipe in it does not stop the survey. */
 static void copies_of_strangers(void **ctx)
 {
@@ -478,6 +514,7 @@ int main(void)
 		cmocka_unit_test(copy_says_the_same),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(exit_codes),
+		cmocka_unit_test(any_config),
 		cmocka_unit_test(copies_of_strangers),
 		cmocka_unit_test(tables_that_cannot_be_used),
 		cmocka_unit_test(plans_memory),
