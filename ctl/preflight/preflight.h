@@ -101,6 +101,7 @@ void check_found(struct preflight *pf, const struct preflight_in *in);
 void check_vms(struct preflight *pf, const struct preflight_in *in);
 void check_machine(struct preflight *pf, const struct vm *vm);
 void check_kept(struct preflight *pf);
+void check_migrate(struct preflight *pf, struct vm *vm);
 void check_kram_room(struct preflight *pf);
 void check_state_room(struct preflight *pf);
 

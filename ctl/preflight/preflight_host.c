@@ -272,18 +272,25 @@ void check_kram_room(struct preflight *pf)
 
 void check_state_room(struct preflight *pf)
 {
-	uint64_t room = pf->state.part[KH_PART_DATA].room;
-	unsigned int n = pf->nr_vms ? pf->nr_vms : 1;
-	char remedy[160];
+	uint64_t room = pf->state.part[KH_PART_DATA].room, need = PREFLIGHT_STREAM_MIN;
+	unsigned int n = pf->nr_vms ? pf->nr_vms : 1, i;
+	char remedy[160], want[160];
 
+	/* Each VM gets an equal part, so the VM with the most to save decides. */
+	for (i = 0; i < pf->nr_vms; i++)
+		if (pf->vm[i].stream_max > need)
+			need = pf->vm[i].stream_max;
+	need = (need + KH_STREAM_ALIGN - 1) & ~(uint64_t)(KH_STREAM_ALIGN - 1);
 	room = room / n & ~(uint64_t)(KH_STREAM_ALIGN - 1);
-	if (room >= PREFLIGHT_STREAM_MIN) {
-		check_ok(pf, "state-room", pf->state.dev.path, "%llu bytes for each VM",
-			 (unsigned long long)room);
+	if (room >= need) {
+		check_ok(pf, "state-room", pf->state.dev.path, "%llu bytes for each VM, %llu needed",
+			 (unsigned long long)room, (unsigned long long)need);
 		return;
 	}
+	path_fmt(want, sizeof(want), "%llu bytes for the saved state of each VM",
+		 (unsigned long long)need);
 	path_fmt(remedy, sizeof(remedy), "use a namespace of at least %llu bytes",
-		 pf->state.part[KH_PART_DATA].offset + n * PREFLIGHT_STREAM_MIN);
-	check_bad(pf, "state-room", pf->state.dev.path, "room for the device state of each VM",
-		  remedy, "%llu bytes for each of %u VMs", (unsigned long long)room, n);
+		 (unsigned long long)(pf->state.part[KH_PART_DATA].offset + n * need));
+	check_bad(pf, "state-room", pf->state.dev.path, want, remedy, "%llu bytes for each of %u VMs",
+		  (unsigned long long)room, n);
 }

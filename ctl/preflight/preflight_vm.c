@@ -199,6 +199,7 @@ void check_socket(struct preflight *pf, const struct preflight_in *in, const cha
 	check_ok(pf, "vm-qmp", vm->qmp_path, "process %d", vm->pid);
 	pf->vm_ok[pf->nr_vms - 1] = true;
 	check_vm(pf, vm);
+	check_migrate(pf, vm);
 }
 
 void check_vms(struct preflight *pf, const struct preflight_in *in)

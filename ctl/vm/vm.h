@@ -30,6 +30,7 @@ struct vm_dev {
  * @name: of the guest, "" without one
  * @status: as query-status has it
  * @max_bandwidth: of migrations, bytes a second, as it was set
+ * @stream_max: bytes that the saved state may take, see struct vm_migrate; 0: not known
  * @suppress_vmdesc: the machine's property, as it was set
  * @patched: QEMU knows vfio-pci,preserve=
  * @exe: path of QEMU
@@ -45,6 +46,7 @@ struct vm {
 	char name[64];
 	char status[32];
 	uint64_t max_bandwidth;
+	uint64_t stream_max;
 	bool suppress_vmdesc;
 	bool patched;
 	unsigned int nr_ram;
