@@ -341,6 +341,12 @@ static int save_enter(void *ctx, struct kh_err *e)
 	u->paused = true;
 	for (i = 0; !rc && i < u->plan->vms.count; i++)
 		rc = vm_save_prepare(&job[i].s, e);
+	/*
+	 * The old kernel's page cache ends with the jump. What was written until now goes to disk while the
+	 * guests still run; vm_save_run() does the same for what each guest wrote after that.
+	 */
+	if (!rc)
+		sync();
 	if (!rc && intr_pending())
 		rc = err_set(e, -EINTR, "interrupted");
 	/* Room in the ring for what comes while they stand. */

@@ -82,7 +82,9 @@ int vm_save_prepare(struct vm_save *s, struct kh_err *e)
 	int fds[2], rc;
 
 	s->pipe = -1;
-	rc = vm_set_mode(&s->vm->q, true, 0, e);
+	rc = images_open(&s->images, s->vm->pid, e);
+	if (!rc)
+		rc = vm_set_mode(&s->vm->q, true, 0, e);
 	if (!rc)
 		rc = suppress_vmdesc(s->vm, true, e);
 	if (rc)
@@ -108,6 +110,7 @@ void vm_save_end(struct vm_save *s)
 	if (s->pipe >= 0)
 		close(s->pipe);
 	s->pipe = -1;
+	images_close(&s->images);
 	s->vm->q.on_event = NULL;
 }
 
@@ -220,6 +223,8 @@ int vm_save_run(struct vm_save *s, struct kh_err *e)
 	rc = qmp_send(&s->vm->q, "migrate", args, -1, &id, e);
 	if (!rc)
 		rc = pump(s, id, hash, e);
+	if (!rc)
+		rc = images_sync(&s->images, e);
 	s->saved_tsc = tsc_now();
 	s->hash = XXH3_64bits_digest(hash);
 	XXH3_freeState(hash);

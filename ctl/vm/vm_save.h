@@ -4,6 +4,7 @@
 #define KHCTL_VM_SAVE_H
 
 #include "vm/vm.h"
+#include "vm/vm_images.h"
 
 /**
  * struct vm_save - one save
@@ -16,6 +17,7 @@
  * @hash: of the stream
  * @stop_tsc: the guest stopped, 0: it did not
  * @saved_tsc: all was there
+ * @images: what QEMU writes to, opened by vm_save_prepare()
  */
 struct vm_save {
 	struct vm *vm;
@@ -27,6 +29,7 @@ struct vm_save {
 	uint64_t hash;
 	uint64_t stop_tsc;
 	uint64_t saved_tsc;
+	struct vm_images images;
 	/* private */
 	uint64_t sent_tsc;
 	bool completed;
