@@ -8,8 +8,7 @@
 #include "host/cmdline.h"
 #include "host/late.h"
 
-/* Next parameter, quotes as the kernel understands them. Return: NULL at the end. */
-static const char *next_param(const char *p, size_t *len)
+const char *cmdline_next(const char *p, size_t *len)
 {
 	bool quoted = false;
 	const char *q;
@@ -25,8 +24,7 @@ static const char *next_param(const char *p, size_t *len)
 	return p;
 }
 
-/* Value of a parameter when its name is @name, dash and underscore being the same. */
-static const char *param_value(const char *p, size_t len, const char *name, size_t *vlen)
+const char *cmdline_value(const char *p, size_t len, const char *name, size_t *vlen)
 {
 	size_t n = strlen(name), i;
 
@@ -46,10 +44,10 @@ bool cmdline_get(const char *cmdline, const char *name, char *val, size_t size)
 	size_t len, vlen;
 	bool found = false;
 
-	for (p = cmdline; (p = next_param(p, &len)); p += len) {
+	for (p = cmdline; (p = cmdline_next(p, &len)); p += len) {
 		if (len == 2 && !strncmp(p, "--", 2))
 			break;	/* the rest is for init */
-		v = param_value(p, len, name, &vlen);
+		v = cmdline_value(p, len, name, &vlen);
 		if (!v)
 			continue;
 		found = true;
@@ -130,8 +128,12 @@ static int check_memmap(const char *elem, const struct cmdline_wish *wish, char 
 			 (unsigned long long)have->start);
 		return -EINVAL;
 	}
-	if (!same && r.type == ':') {
-		path_fmt(why, size, "memmap=%s asks for a KRAM area that is not there now", elem);
+	/*
+	 * Another region of persistent memory changes the numbers of those behind it, and the devdax devices
+	 * of the guests with them. More RAM may lie over a device.
+	 */
+	if (!same && strchr(":!@", r.type)) {
+		path_fmt(why, size, "memmap=%s asks for memory that is not there now", elem);
 		return -EINVAL;
 	}
 	return 0;
@@ -144,8 +146,8 @@ static int check_memmaps(const char *cmdline, const struct cmdline_wish *wish,
 	const char *p, *v;
 	size_t len, vlen;
 
-	for (p = cmdline; (p = next_param(p, &len)); p += len) {
-		v = param_value(p, len, "memmap", &vlen);
+	for (p = cmdline; (p = cmdline_next(p, &len)); p += len) {
+		v = cmdline_value(p, len, "memmap", &vlen);
 		if (!v)
 			continue;
 		if (vlen >= sizeof(buf)) {
@@ -194,7 +196,7 @@ static int check_forbidden(const char *p, size_t len, char *why, size_t size)
 	const char *v;
 
 	for (i = 0; i < ARRAY_SIZE(forbidden); i++) {
-		v = param_value(p, len, forbidden[i].name, &vlen);
+		v = cmdline_value(p, len, forbidden[i].name, &vlen);
 		if (!v || vlen >= sizeof(val))
 			continue;
 		memcpy(val, v, vlen);
@@ -224,7 +226,7 @@ int cmdline_check(const char *cmdline, const struct cmdline_wish *wish, char *wh
 			 CMDLINE_MAX - 1);
 		return -EINVAL;
 	}
-	for (p = cmdline; (p = next_param(p, &len)); p += len)
+	for (p = cmdline; (p = cmdline_next(p, &len)); p += len)
 		if (check_forbidden(p, len, why, size))
 			return -EINVAL;
 	if (wish->iommu_by_option && (!cmdline_get(cmdline, "intel_iommu", val, sizeof(val)) ||
@@ -246,16 +248,16 @@ static bool is_ours(const char *p, size_t len, const char *cmdline, uint64_t tsc
 	char val[16];
 	size_t vlen;
 
-	if (param_value(p, len, CMDLINE_STATE, &vlen) || param_value(p, len, LATE_CPUS, &vlen) ||
-	    param_value(p, len, LATE_CONSOLE, &vlen))
+	if (cmdline_value(p, len, CMDLINE_STATE, &vlen) || cmdline_value(p, len, LATE_CPUS, &vlen) ||
+	    cmdline_value(p, len, LATE_CONSOLE, &vlen))
 		return true;
-	if (tsc_khz && param_value(p, len, CMDLINE_TSC, &vlen))
+	if (tsc_khz && cmdline_value(p, len, CMDLINE_TSC, &vlen))
 		return true;
 	if (is_param(p, len, LATE_QUIET))
 		return cmdline_get(cmdline, LATE_CONSOLE, val, sizeof(val));
 	return cmdline_get(cmdline, LATE_CPUS, val, sizeof(val)) &&
-	       (param_value(p, len, LATE_MAXCPUS, &vlen) || param_value(p, len, LATE_INITCALLS, &vlen) ||
-		param_value(p, len, LATE_NO_UP, &vlen) || param_value(p, len, LATE_NO_CHECK, &vlen) ||
+	       (cmdline_value(p, len, LATE_MAXCPUS, &vlen) || cmdline_value(p, len, LATE_INITCALLS, &vlen) ||
+		cmdline_value(p, len, LATE_NO_UP, &vlen) || cmdline_value(p, len, LATE_NO_CHECK, &vlen) ||
 		is_param(p, len, LATE_DENTRIES) || is_param(p, len, LATE_INODES) ||
 		is_param(p, len, LATE_UDP));
 }
@@ -269,13 +271,13 @@ static bool can_be_left_out(const char *p, size_t len, const char *base, bool *o
 	size_t i, vlen;
 
 	*own = false;
-	if (is_param(p, len, LATE_QUIET) || param_value(p, len, LATE_CONSOLE, &vlen)) {
+	if (is_param(p, len, LATE_QUIET) || cmdline_value(p, len, LATE_CONSOLE, &vlen)) {
 		for (i = 0; i < ARRAY_SIZE(console); i++)
 			*own |= cmdline_get(base, console[i], val, sizeof(val));
 		return true;
 	}
 	for (i = 0; i < ARRAY_SIZE(table); i++)
-		if (param_value(p, len, table[i], &vlen)) {
+		if (cmdline_value(p, len, table[i], &vlen)) {
 			*own = cmdline_get(base, table[i], val, sizeof(val));
 			return true;
 		}
@@ -289,7 +291,7 @@ static int add_late(char *out, size_t size, const char *late, const char *base)
 	const char *p;
 	bool own;
 
-	for (p = late; (p = next_param(p, &len)); p += len) {
+	for (p = late; (p = cmdline_next(p, &len)); p += len) {
 		if (can_be_left_out(p, len, base, &own) && (own || used + len + 2 > size))
 			continue;
 		if (used + len + 2 > size)
@@ -314,7 +316,7 @@ int cmdline_build(char *out, size_t size, const char *cmdline, uint64_t resource
 	    cmdline_get(cmdline, LATE_MAXCPUS, own, sizeof(own)))
 		late = "";
 
-	for (p = cmdline; (p = next_param(p, &len)); p += len) {
+	for (p = cmdline; (p = cmdline_next(p, &len)); p += len) {
 		if (len == 2 && !strncmp(p, "--", 2)) {
 			init = p;
 			break;

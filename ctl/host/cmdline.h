@@ -31,6 +31,23 @@ struct cmdline_wish {
 };
 
 /**
+ * cmdline_next() - the next parameter, quotes as the kernel understands them
+ * @len: of the parameter
+ *
+ * Return: NULL at the end.
+ */
+const char *cmdline_next(const char *p, size_t *len);
+
+/**
+ * cmdline_value() - value of the parameter at @p when its name is @name
+ *
+ * A dash and an underscore are the same in a name.
+ *
+ * Return: NULL for another name; an empty value for a parameter without one.
+ */
+const char *cmdline_value(const char *p, size_t len, const char *name, size_t *vlen);
+
+/**
  * cmdline_get() - value of the last parameter of that name
  * @val: "" for a parameter without value
  *

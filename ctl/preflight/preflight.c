@@ -59,11 +59,13 @@ int preflight_run(struct preflight *pf, const struct preflight_in *in)
 		check_kram_room(pf);
 	if (pf->have_state)
 		check_state_room(pf);
-	if (in->kernel)
-		check_image(pf, in);
 	if (in->back_kernel)
 		check_back(pf, in->back_kernel, in->back_initrd);
+	if (in->kernel)
+		check_image(pf, in);
 	check_cmdline(pf, in);
+	if (in->kernel)
+		check_start(pf, in);
 	return pf->nr_bad ? -EINVAL : 0;
 }
 

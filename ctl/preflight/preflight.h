@@ -98,6 +98,7 @@ void check_back(struct preflight *pf, const char *kernel, const char *initrd);
 void check_cmdline(struct preflight *pf, const struct preflight_in *in);
 void check_socket(struct preflight *pf, const struct preflight_in *in, const char *path);
 void check_found(struct preflight *pf, const struct preflight_in *in);
+void check_start(struct preflight *pf, const struct preflight_in *in);
 void check_vms(struct preflight *pf, const struct preflight_in *in);
 void check_machine(struct preflight *pf, const struct vm *vm);
 void check_kept(struct preflight *pf);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Checks of the new kernel, its initial RAM disk and its command line. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/util.h"
+#include "host/cmdline_adopt.h"
+#include "host/initrd.h"
 #include "host/late.h"
+#include "host/rootfs.h"
 #include "preflight/preflight.h"
 
 static void check_kernel_kram(struct preflight *pf, const char *path)
@@ -54,11 +56,42 @@ static void check_kernel_format(struct preflight *pf, const char *path)
 		check_kernel_kram(pf, path);
 }
 
+/* The kernel starts /init of an initial RAM disk, or what rdinit= names. Return: whether that is there. */
+static bool check_initrd(struct preflight *pf, const struct preflight_in *in)
+{
+	char init[256] = "/init", *data = NULL;
+	struct kh_err e = { 0 };
+	struct initrd rd;
+	struct stat st;
+	size_t len;
+	int rc;
+
+	cmdline_get(pf->asked, "rdinit", init, sizeof(init));
+	rc = stat(in->initrd, &st) ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (!rc)
+		rc = read_all(in->initrd, &data, &len);
+	if (rc) {
+		check_bad(pf, "initrd", in->initrd, "a readable regular file",
+			  "give the path of an initial RAM disk", "%s", strerror(-rc));
+		return false;
+	}
+	rc = initrd_check(data, len, init, &rd, &e);
+	free(data);
+	if (rc)
+		check_bad(pf, "initrd", in->initrd, "whole archives of cpio, packed or not",
+			  "make the initial RAM disk anew", "%s", e.msg);
+	else if (rd.packed)
+		check_ok(pf, "initrd", in->initrd, "not looked into: no program here unpacks %s",
+			 rd.packed);
+	else
+		check_ok(pf, "initrd", in->initrd, "%u entries, %s %s", rd.entries,
+			 rd.has_init ? "with" : "without", init);
+	return !rc && (rd.has_init || rd.packed);
+}
+
 void check_image(struct preflight *pf, const struct preflight_in *in)
 {
 	int rc = image_read(in->kernel, &pf->image);
-	struct stat st;
-	int fd;
 
 	if (rc)
 		check_bad(pf, "kernel-file", in->kernel, "a readable regular file",
@@ -70,20 +103,6 @@ void check_image(struct preflight *pf, const struct preflight_in *in)
 		check_ok(pf, "kernel-file", in->kernel, "%s", pf->image.version);
 	if (!rc && pf->image.bzimage)
 		check_kernel_format(pf, in->kernel);
-	if (!in->initrd)
-		return;
-	fd = open(in->initrd, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st))
-		check_bad(pf, "initrd", in->initrd, "a readable regular file",
-			  "give the path of an initial RAM disk", "%s", strerror(errno));
-	else if (!S_ISREG(st.st_mode) || !st.st_size)
-		check_bad(pf, "initrd", in->initrd, "a readable regular file",
-			  "give the path of an initial RAM disk", "%s",
-			  S_ISREG(st.st_mode) ? "it is empty" : "it is no regular file");
-	else
-		check_ok(pf, "initrd", in->initrd, "%lld bytes", (long long)st.st_size);
-	if (fd >= 0)
-		close(fd);
 }
 
 void check_back(struct preflight *pf, const char *kernel, const char *initrd)
@@ -158,7 +177,8 @@ void check_cmdline(struct preflight *pf, const struct preflight_in *in)
 	copy_str(pf->asked, sizeof(pf->asked), want);
 	n = cmdline_build(pf->cmdline, sizeof(pf->cmdline), want,
 			  pf->have_state ? pf->state.dev.resource : 0, 0, pf->late);
-	if (cmdline_check(want, &wish, why, sizeof(why)))
+	if (cmdline_check(want, &wish, why, sizeof(why)) ||
+	    cmdline_same(running, want, why, sizeof(why)))
 		check_bad(pf, "append", "", "a command line that keeps what the upgrade stands on",
 			  "correct --append, or leave it out to use that of the running kernel",
 			  "%s", why);
@@ -167,4 +187,20 @@ void check_cmdline(struct preflight *pf, const struct preflight_in *in)
 			  "shorten --append", "%zu bytes", strlen(want));
 	else
 		check_ok(pf, "append", "", "%s", pf->cmdline);
+}
+
+void check_start(struct preflight *pf, const struct preflight_in *in)
+{
+	char running[CMDLINE_MAX + 1] = "", found[320];
+	const struct rootfs_wish wish = {
+		.dev = "/dev", .sys = "/sys", .filesystems = "/proc/filesystems", .running = running,
+		.has_initrd = in->initrd && check_initrd(pf, in),
+	};
+
+	read_text("/proc/cmdline", running, sizeof(running));
+	if (rootfs_check(pf->asked, &wish, found, sizeof(found)))
+		check_bad(pf, "root-fs", "", "a root file system that the new kernel finds",
+			  "correct root= or init= of --append, or give an initial RAM disk", "%s", found);
+	else
+		check_ok(pf, "root-fs", "", "%s", found[0] ? found : "the initial RAM disk decides");
 }

@@ -59,6 +59,9 @@ static void keeps_the_reservations(void **ctx)
 	assert_int_equal(check("intel_iommu=on memmap=1G!5G"), -EINVAL);
 	assert_int_equal(check("intel_iommu=on memmap=16M$5G"), -EINVAL);
 	assert_int_equal(check("intel_iommu=on memmap=16M:8G"), -EINVAL);
+	/* Persistent memory that is not there now renumbers the guests' devices. */
+	assert_int_equal(check("intel_iommu=on memmap=64M!0x50000000"), -EINVAL);
+	assert_int_equal(check("intel_iommu=on memmap=64M@0x50000000"), -EINVAL);
 	assert_int_equal(check("intel_iommu=on memmap=exactmap"), -EINVAL);
 	assert_int_equal(check("intel_iommu=on memmap=nonsense"), -EINVAL);
 	assert_int_equal(check("intel_iommu=on memmap=99999999999999999999G:4G"), -EINVAL);
