@@ -59,6 +59,7 @@ enum survey_reason {
 	SV_RMRR,
 	SV_QUIRK,
 	SV_VIRTIO,
+	SV_VIRTIO_UNREAD,
 	SV_GROUP,
 	SURVEY_REASONS
 };

@@ -39,6 +39,9 @@
 #define VENDOR_NVIDIA	0x10de
 #define VENDOR_REALTEK	0x10ec
 #define REALTEK_8168	0x8168
+#define VENDOR_VIRTIO	0x1af4
+#define VIRTIO_FIRST	0x1000
+#define VIRTIO_LAST	0x107f
 
 /* Virtio 1.1, 6: the device's DMA goes through the IOMMU. */
 #define VIRTIO_F_ACCESS_PLATFORM 33
@@ -196,9 +199,24 @@ static int look_for_virtio(void *ctx, const char *name)
 	if (n < 0)
 		return 0;
 	archive_file(in->s->src.archive, path, text, n);
-	if (n > VIRTIO_F_ACCESS_PLATFORM && text[VIRTIO_F_ACCESS_PLATFORM] == '0')
+	if (n <= VIRTIO_F_ACCESS_PLATFORM)
+		return 0;
+	if (text[VIRTIO_F_ACCESS_PLATFORM] == '0')
 		hit(in->f, SV_VIRTIO);
 	return 1;
+}
+
+/* Virtio 1.1, 4.1.2. Only the driver of virtio shows the features. */
+static void judge_virtio(struct survey *s, struct survey_fn *f)
+{
+	struct in_fn in = { s, f };
+	char path[128];
+
+	if (f->vendor != VENDOR_VIRTIO || f->device < VIRTIO_FIRST || f->device > VIRTIO_LAST)
+		return;
+	path_fmt(path, sizeof(path), DEVICES "/%s", f->name);
+	if (survey_foreach(&s->src, path, look_for_virtio, &in) != 1)
+		hit(f, SV_VIRTIO_UNREAD);
 }
 
 static void read_links(struct survey *s, struct survey_fn *f)
@@ -267,8 +285,6 @@ static int add_function(void *ctx, const char *name)
 {
 	struct survey *s = ctx;
 	struct survey_fn *list, f = { 0 };
-	struct in_fn in = { s, &f };
-	char path[128];
 
 	if (parse_name(&f, name) || read_ids(s, &f))
 		return 0;
@@ -282,8 +298,7 @@ static int add_function(void *ctx, const char *name)
 			hit(&f, SV_USB);
 		if (needs_quirk(&f))
 			hit(&f, SV_QUIRK);
-		path_fmt(path, sizeof(path), DEVICES "/%s", f.name);
-		survey_foreach(&s->src, path, look_for_virtio, &in);
+		judge_virtio(s, &f);
 	} else {
 		f.reasons = 0;
 	}

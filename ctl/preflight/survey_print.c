@@ -120,7 +120,7 @@ static void print_rules(const struct survey *s)
 		if (!n || s->host_reasons >> i & 1)
 			continue;
 		if (!title)
-			printf("\nReasons\n");
+			printf("\nReasons (docs/survey.md)\n");
 		title = true;
 		printf("  %s (%u): %s\n    change: %s\n", survey_rules[i].id, n, survey_rules[i].found,
 		       survey_rules[i].change);

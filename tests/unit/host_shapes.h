@@ -217,7 +217,8 @@ static const struct host_shape host_shapes[] = {
 /* Groups of https://github.com/pcengines/apu2-documentation/issues/236 (PC Engines APU2, "AMD-Vi: ..."). */
 { "amd",
 	"kernel 4.9.0\ncpu AuthenticAMD svm\ncmdline amd_iommu=on\nirq IR\nivrs\niommu ivhd0\n"
-	"fn 0000:00:02.2 1022:1439 60400 group=1 sec=01 sub=01 type=4\nfn 0000:01:00.0 8086:157b 20000 group=1 driver=igb msix\n"
+	"fn 0000:00:02.2 1022:1439 60400 group=1 sec=01 sub=01 type=4\n"
+	"fn 0000:01:00.0 8086:157b 20000 group=1 driver=igb msix\n"
 	"fn 0000:04:00.0 168c:003c 28000 group=1 driver=ath10k_pci msi\n" MEM_8G,
 	"host amd-iommu\n0000:01:00.0 no\n0000:04:00.0 no no-msix\n" },
 /* An AMD CPU whose firmware keeps the IOMMU switched off. */
@@ -230,9 +231,11 @@ static const struct host_shape host_shapes[] = {
 	"kernel 6.18.44\ncpu GenuineIntel hypervisor\ncmdline console=ttyS0 token=" SHAPE_SECRET " -- intel_iommu=on\nirq IO\n"
 	"fn 0000:00:00.0 8086:0d57 60000\nfn 0000:00:02.0 1af4:1042 18000 driver=virtio-pci msix virtio=0\n"
 	"fn 0000:00:03.0 1af4:1041 20000 driver=virtio-pci msix virtio=1\n"
+	"fn 0000:00:04.0 1af4:1044 ff0000 driver=vfio-pci msix\n"
 	"mem 0 9fbff System RAM\nmem 9fc00 fffff Reserved\nmem 100000 bfffffff System RAM\nmem eec00000 febfffff Reserved\n"
 	"mem 100000000 63fffffff System RAM\n",
-	"host vm-without-iommu\n0000:00:02.0 after-change virtio\n0000:00:03.0 after-change\nnote no-kvm\n" },
+	"host vm-without-iommu\n0000:00:02.0 after-change virtio\n0000:00:03.0 after-change\n"
+	"0000:00:04.0 unknown virtio-unread\nnote no-kvm\n" },
 
 /*
  * Functions of https://github.com/QubesOS/qubes-issues/issues/6932 (11th generation, VMD on) and of

@@ -169,7 +169,7 @@ static void checksum(void **ctx)
 	dmar_free(&d);
 }
 
-/* The sanitizers watch: each length, each byte with each of some values, and bytes at random, in a buffer of that size. */
+/* The sanitizers watch: each length, each byte with each of some values, and bytes at random. */
 static void any_bytes(void **ctx)
 {
 	static const uint8_t values[] = { 0, 1, 4, 5, 6, 7, 8, 0x7f, 0x80, 0xff };

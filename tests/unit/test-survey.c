@@ -352,7 +352,8 @@ static void tables_that_cannot_be_used(void **ctx)
 }
 
 /* Every range in RAM of the firmware's map, outside of what is reserved, of whole 16 MiB, none in another. */
-static void check_plan(const struct survey *s, const uint64_t (*ram)[2], unsigned int nr, uint64_t taken, uint64_t taken_end)
+static void check_plan(const struct survey *s, const uint64_t (*ram)[2], unsigned int nr,
+		       uint64_t taken, uint64_t taken_end)
 {
 	const struct mem_range *r;
 	unsigned int i, k;
