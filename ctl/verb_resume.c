@@ -19,6 +19,7 @@
 #include "verbs.h"
 #include "vm/back.h"
 #include "vm/vm.h"
+#include "vm/vm_attrs.h"
 #include "vm/vm_jobs.h"
 #include "vm/vm_left.h"
 
@@ -404,6 +405,55 @@ static void begin(struct resume *r)
 	commit(r, r->state.commit.state);
 }
 
+/* The QEMU of an earlier khctl resume is asked over its own socket: that khctl's monitor is gone. */
+static struct json_object *ask_roles(const struct resume *r, const struct kh_plan_vm *vm)
+{
+	struct qmp q = { .fd = -1 };
+	struct json_object *roles = NULL;
+	pid_t pid;
+
+	if (qmp_open(&q, plan_str(r->plan, vm->qmp), r->cancel_fd, &pid, NULL))
+		return NULL;
+	if ((uint32_t)pid == vm->new_pid)
+		attrs_roles(pid, &q, &roles, NULL);
+	qmp_close(&q);
+	return roles;
+}
+
+static void carry_vm(struct resume *r, struct vm_job *job, struct kh_plan_vm *vm)
+{
+	const char *name = plan_str(r->plan, vm->name);
+	struct kh_err e = { 0 };
+	char *with;
+
+	if (!job->l.roles)
+		job->l.roles = ask_roles(r, vm);
+	if (attrs_carry(vm->new_pid, job->l.roles, plan_str(r->plan, vm->attrs), &with, &e))
+		talk("%s: %s", name, e.msg);
+	if (with && plan_put(r->plan, &vm->attrs, with, strlen(with)))
+		talk("%s: the plan has no room for what its process has now", name);
+	free(with);
+}
+
+/*
+ * Threads go back to the CPUs that they were on, which have to be online for that. Then what
+ * each process has is written down, for khctl verify to compare.
+ */
+static void carry_over(struct resume *r)
+{
+	struct kh_plan_vm *vm;
+	unsigned int i;
+
+	if (!r->finished)
+		r->finished = !finish_boot(r, 0);
+	for (i = 0; i < r->jobs.n; i++) {
+		vm = plan_vm(r->plan, i);
+		if (vm->state == KH_VM_RUNNING && r->jobs.job[i].ended && vm->attrs.len)
+			carry_vm(r, &r->jobs.job[i], vm);
+	}
+	commit_result(r);
+}
+
 static int resume(struct resume *r)
 {
 	r->again = r->plan->new_boot_id[0];
@@ -429,6 +479,7 @@ static int resume(struct resume *r)
 	kram_close(&r->kram);
 	if (plan_kept(r->plan) && plan_kept(r->plan) == r->plan->vms.count)
 		go_back(r);
+	carry_over(r);
 	return report(r);
 }
 

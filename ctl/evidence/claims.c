@@ -159,6 +159,7 @@ void claims_make(struct claims *c, const struct evidence *ev)
 	for (i = 0; i < ev->plan->vms.count; i++) {
 		vm = plan_vm(ev->plan, i);
 		judge_vm(c, ev, i);
+		judge_process(&j, vm);
 		for (k = 0; k < vm->dev.count; k++, index++) {
 			judge_device(&j, vm, index, plan_dev(ev->plan, vm, k));
 			judge_config(&j, vm, index, plan_dev(ev->plan, vm, k));

@@ -45,9 +45,10 @@ const struct kh_event *find_event(const struct judge *j, uint64_t until,
 /** in_new() - is this event of the new kernel */
 bool in_new(const struct judge *j, const struct kh_event *ev);
 
-/* The parts: of the recorder and the manifests, of the host, of each device. */
+/* The parts: of the recorder and the manifests, of the host, of the process of each VM, of each device. */
 void judge_instruments(struct judge *j);
 void judge_host(struct judge *j);
+void judge_process(struct judge *j, const struct kh_plan_vm *vm);
 void judge_device(struct judge *j, const struct kh_plan_vm *vm, unsigned int index,
 		  const struct kh_plan_dev *d);
 void judge_config(struct judge *j, const struct kh_plan_vm *vm, unsigned int index,

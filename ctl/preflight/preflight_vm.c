@@ -122,8 +122,9 @@ static void check_device(struct preflight *pf, const struct vm *vm, const struct
 
 static void check_process(struct preflight *pf, const struct vm *vm)
 {
-	if (vm->uid)
-		check_bad(pf, "vm-user", vm->qmp_path, "QEMU run by root", "start it as root",
+	/* Only root may tell vfio to keep a device. */
+	if (vm->uid && vm->nr_devs)
+		check_bad(pf, "vm-user", vm->qmp_path, "QEMU with a vfio-pci device run by root", "start it as root",
 			  "process %d belongs to user %llu", vm->pid, (unsigned long long)vm->uid);
 	if (strstr(vm->exe, " (deleted)"))
 		check_bad(pf, "vm-exe", vm->qmp_path, "QEMU's program still where it was",

@@ -385,3 +385,15 @@ int qmp_cmd(struct qmp *q, const char *cmd, struct json_object *args, struct jso
 {
 	return qmp_cmd_fd(q, cmd, args, -1, ret, e);
 }
+
+int qmp_array(struct qmp *q, const char *cmd, struct json_object *args, struct json_object **ret,
+	      struct kh_err *e)
+{
+	int rc = qmp_cmd(q, cmd, args, ret, e);
+
+	if (rc || json_object_is_type(*ret, json_type_array))
+		return rc;
+	json_object_put(*ret);
+	*ret = NULL;
+	return err_set(e, -EPROTO, "%s: an answer of the wrong type", cmd);
+}

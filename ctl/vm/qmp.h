@@ -74,6 +74,10 @@ int qmp_cmd(struct qmp *q, const char *cmd, struct json_object *args, struct jso
 int qmp_cmd_fd(struct qmp *q, const char *cmd, struct json_object *args, int pass_fd,
 	       struct json_object **ret, struct kh_err *e);
 
+/** qmp_array() - as qmp_cmd(); an answer that is no array is -EPROTO */
+int qmp_array(struct qmp *q, const char *cmd, struct json_object *args, struct json_object **ret,
+	      struct kh_err *e);
+
 /** jstr() - a string of an object, "" when it is not there */
 const char *jstr(struct json_object *o, const char *key);
 bool jbool(struct json_object *o, const char *key);

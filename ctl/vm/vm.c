@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "host/proc.h"
 #include "vm/vm.h"
+#include "vm/vm_attrs.h"
 #include "vm/vm_machine.h"
 
 static struct json_object *obj1(const char *k, const char *v)
@@ -87,7 +88,7 @@ static int learn_patched(struct vm *vm, struct kh_err *e)
 	size_t i;
 	int rc;
 
-	rc = qmp_cmd(&vm->q, "device-list-properties", obj1("typename", "vfio-pci"), &ret, e);
+	rc = qmp_array(&vm->q, "device-list-properties", obj1("typename", "vfio-pci"), &ret, e);
 	if (rc == -EREMOTEIO) {
 		/* A QEMU without vfio-pci has nothing to preserve either. */
 		e->rc = 0;
@@ -160,7 +161,7 @@ static int learn_ram(struct vm *vm, struct kh_err *e)
 	size_t i;
 	int rc;
 
-	rc = qmp_cmd(&vm->q, "query-memdev", NULL, &ret, e);
+	rc = qmp_array(&vm->q, "query-memdev", NULL, &ret, e);
 	if (rc)
 		return rc;
 	for (i = 0; !rc && i < json_object_array_length(ret); i++)
@@ -219,7 +220,7 @@ static int learn_devices(struct vm *vm, const char *parent, struct kh_err *e)
 	size_t i;
 	int rc;
 
-	rc = qmp_cmd(&vm->q, "qom-list", obj1("path", parent), &ret, e);
+	rc = qmp_array(&vm->q, "qom-list", obj1("path", parent), &ret, e);
 	if (rc)
 		return rc;
 	for (i = 0; !rc && i < json_object_array_length(ret); i++) {
@@ -306,6 +307,22 @@ static int hold_process(struct vm *vm, struct kh_err *e)
 				       strerror(-vm->pidfd)) : 0;
 }
 
+static int learn_attrs(struct vm *vm, struct kh_err *e)
+{
+	struct json_object *roles;
+	int rc;
+
+	learn_stdin(vm);
+	rc = attrs_read(vm->pid, &vm->attrs, e);
+	if (rc)
+		return rc;
+	rc = attrs_roles(vm->pid, &vm->q, &roles, e);
+	if (!rc)
+		attrs_read_threads(vm->pid, roles, vm->attrs);
+	json_object_put(roles);
+	return rc;
+}
+
 /* What was read of /proc was the process's own only if that has not ended meanwhile. */
 static int still_there(const struct vm *vm, struct kh_err *e)
 {
@@ -349,7 +366,7 @@ int vm_learn(struct vm *vm, const char *qmp_path, int cancel_fd, struct kh_err *
 	if (!rc)
 		rc = machine_learn(&vm->q, &vm->machine, e);
 	if (!rc)
-		learn_stdin(vm);
+		rc = learn_attrs(vm, e);
 	if (!rc)
 		rc = still_there(vm, e);
 	return rc;

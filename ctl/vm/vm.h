@@ -36,6 +36,7 @@ struct vm_dev {
  * @exe: path of QEMU
  * @argv: and @env: zero-separated as in /proc
  * @machine: what it consists of, see machine_learn()
+ * @attrs: of its process, see attrs_read()
  */
 struct vm {
 	char qmp_path[108];
@@ -62,6 +63,7 @@ struct vm {
 	char *env;
 	size_t env_len;
 	struct json_object *machine;
+	struct json_object *attrs;
 };
 
 /** vm_learn() - connect and ask. Return: 0, -errno with a message. vm_close() in either case. */
@@ -92,5 +94,8 @@ int vm_next_argv(const char *argv, size_t len, char **out, size_t *out_len);
 
 /** vm_is_own_monitor() - is @o, of vm_opts_parse(), the monitor of an earlier khctl resume */
 bool vm_is_own_monitor(struct json_object *o);
+
+/** vm_changes_user() - does QEMU, started by root, become another user by itself */
+bool vm_changes_user(const char *argv, size_t len);
 
 #endif

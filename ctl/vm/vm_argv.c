@@ -95,3 +95,17 @@ int vm_next_argv(const char *argv, size_t len, char **out, size_t *out_len)
 	*out_len = used;
 	return 0;
 }
+
+bool vm_changes_user(const char *argv, size_t len)
+{
+	struct json_object *opts = vm_opts_parse(argv, len), *o;
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(opts); i++) {
+		o = json_object_array_get_idx(opts, i);
+		found |= opt_is(o, "runas") || (opt_is(o, "run-with") && opt_has(o, "user"));
+	}
+	json_object_put(opts);
+	return found;
+}

@@ -71,6 +71,8 @@ void jobs_free(struct vm_jobs *j)
 	for (i = 0; j->job && i < j->n; i++)
 		if (j->job[i].started)
 			pthread_join(j->job[i].thread, NULL);
+	for (i = 0; j->job && i < j->n; i++)
+		json_object_put(j->job[i].l.roles);
 	free(j->job);
 	j->job = NULL;
 	if (j->wake >= 0)

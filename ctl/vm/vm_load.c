@@ -19,6 +19,7 @@
 #include "vm/qmp.h"
 #include "vm/spawn.h"
 #include "vm/vm_left.h"
+#include "vm/vm_attrs.h"
 #include "vm/vm_load.h"
 #include "vm/vm_save.h"
 
@@ -167,7 +168,6 @@ static int start(struct vm_load *l, struct qmp *q, struct kh_err *e)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return err_set(e, -errno, "socketpair: %s", strerror(errno));
-	make_parents(plan_str(l->plan, l->vm->qmp));
 	l->vm->start_tsc = tsc_now();
 	rc = spawn_vm(l->plan, l->vm, fds[1], &l->pid, note_started, l, e);
 	close(fds[1]);
@@ -433,6 +433,7 @@ int vm_load_end(struct vm_load *l, struct kh_err *e)
 	l->q.on_event = NULL;
 	rc = ask_runs(l, e);
 	vm_set_mode(&l->q, false, VM_BANDWIDTH, NULL);
+	attrs_roles(l->pid, &l->q, &l->roles, NULL);
 	qmp_close(&l->q);
 	return rc;
 }

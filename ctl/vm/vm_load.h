@@ -19,6 +19,7 @@
  * @user: process that maps the memory of the VM, as vm_users() says
  * @cancel_fd: when it becomes readable, a guest that cannot run yet is given up for now; -1: none
  * @pid: of the QEMU that was started, 0: none
+ * @roles: threads of QEMU, see attrs_roles(); the caller puts them
  * @ran_before: an earlier khctl resume has resumed the VM; nothing was started
  */
 struct vm_load {
@@ -30,6 +31,7 @@ struct vm_load {
 	pid_t user;
 	int cancel_fd;
 	pid_t pid;
+	struct json_object *roles;
 	bool ran_before;
 	/* private */
 	struct qmp q;

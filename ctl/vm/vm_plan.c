@@ -7,6 +7,7 @@
 #include "host/dax.h"
 #include "state/state_io.h"
 #include "vm/vm.h"
+#include "vm/vm_disk.h"
 
 static int put_str(struct kh_plan *plan, struct kh_str *s, const char *text)
 {
@@ -23,6 +24,18 @@ static int put_argv(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm
 	if (!rc)
 		rc = plan_put(plan, &p->argv, argv, len);
 	free(argv);
+	return rc;
+}
+
+static int put_attrs(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p)
+{
+	struct json_object *o = json_object_new_object();
+	int rc;
+
+	json_object_object_add(o, "process", json_object_get(vm->attrs));
+	json_object_object_add(o, "disks", disks_of(vm->machine, vm->cwd, NULL, NULL));
+	rc = put_str(plan, &p->attrs, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
 	return rc;
 }
 
@@ -50,6 +63,8 @@ static int plan_strings(const struct vm *vm, struct kh_plan *plan, struct kh_pla
 		rc = put_argv(vm, plan, p);
 	if (!rc)
 		rc = plan_put(plan, &p->env, vm->env, vm->env_len);
+	if (!rc)
+		rc = put_attrs(vm, plan, p);
 	return rc;
 }
 

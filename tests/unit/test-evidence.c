@@ -102,6 +102,37 @@ static void the_guest_is_asked(void **ctx)
 	expect("vm-resumed", VIOLATED);
 }
 
+/* What the process of the VM has is compared with what it had. */
+static void the_process(void **ctx)
+{
+	static const struct {
+		const char *attrs;
+		enum verdict want;
+		const char *says;
+	} all[] = {
+		{ "{\"process\":{\"uid\":\"0\",\"threads\":{\"main\":{\"cpus\":\"0-3\"}}},"
+		  "\"after\":{\"uid\":\"0\",\"threads\":{\"main\":{\"cpus\":\"0-3\"}}}}", HOLDS, "as before" },
+		{ "{\"process\":{\"uid\":\"0\",\"threads\":{\"main\":{\"cpus\":\"0-3\"}}},"
+		  "\"after\":{\"uid\":\"0\",\"threads\":{\"main\":{\"cpus\":\"0\"}}}}", VIOLATED,
+		  "threads.main.cpus was 0-3, is 0" },
+		{ "{\"process\":{\"uid\":\"7\"},\"after\":{}}", VIOLATED, "uid was 7, is not there" },
+		{ "{\"process\":{\"uid\":\"7\"}}", UNKNOWN, "was not read" },
+		{ "{}", UNKNOWN, "cannot be read" },
+		{ "{\"process\":", UNKNOWN, "cannot be read" },
+		{ "[1, 2]", UNKNOWN, "cannot be read" },
+	};
+	struct kh_plan *plan = ev.blob[KH_SEC_PLAN].data;
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		plan_put(plan, &plan_vm(plan, 0)->attrs, all[i].attrs, strlen(all[i].attrs));
+		ev.blob[KH_SEC_PLAN].size = plan->size;
+		expect("vm-process", all[i].want);
+		assert_non_null(strstr(get("vm-process")->evidence, all[i].says));
+	}
+}
+
 static void without_devices_translation_may_go_off(void **ctx)
 {
 	struct kh_plan *plan = ev.blob[KH_SEC_PLAN].data;
@@ -551,6 +582,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(good_passes, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_guest_is_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_devices_translation_may_go_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_event_violates, setup, teardown),
 		cmocka_unit_test_setup_teardown(harmless_events_pass, setup, teardown),

@@ -122,6 +122,21 @@ static void error_replies(void **ctx)
 	json_object_put(ret);
 }
 
+static void wrong_types(void **ctx)
+{
+	struct json_object *ret = NULL;
+
+	(void)ctx;
+	assert_int_equal(attach(GREETING CAPS_OK, -1), 0);
+	say("{\"return\": {}, \"id\": 2}\r\n{\"return\": \"x\", \"id\": 3}\r\n{\"return\": [], \"id\": 4}\r\n");
+	assert_int_equal(qmp_array(&q, "query-memdev", NULL, &ret, &e), -EPROTO);
+	assert_null(ret);
+	assert_int_not_equal(qmp_array(&q, "query-memdev", NULL, &ret, &e), 0);
+	assert_null(ret);
+	assert_int_equal(qmp_array(&q, "query-memdev", NULL, &ret, &e), 0);
+	json_object_put(ret);
+}
+
 /* QEMU gives the reply that an earlier client did not wait for to the next one. */
 static void replies_to_others(void **ctx)
 {
@@ -227,6 +242,7 @@ int main(void)
 		cmocka_unit_test_teardown(hang_after_good_start, teardown),
 		cmocka_unit_test_teardown(closed_by_the_other_side, teardown),
 		cmocka_unit_test_teardown(error_replies, teardown),
+		cmocka_unit_test_teardown(wrong_types, teardown),
 		cmocka_unit_test_teardown(replies_to_others, teardown),
 		cmocka_unit_test_teardown(reply_without_id, teardown),
 		cmocka_unit_test_teardown(events_in_between, teardown),

@@ -102,6 +102,7 @@ static void good(void **ctx)
 	assert_true(r.started_tsc < r.used_tsc && r.used_tsc < r.run_tsc);
 	assert_int_equal(plan_vm(plan, 0)->new_pid, load.pid);
 	assert_int_equal(vm_load_end(&load, &e), 0);
+	json_object_put(load.roles);
 }
 
 /* A second khctl resume finds that the guest runs, and starts nothing. */

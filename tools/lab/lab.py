@@ -299,7 +299,7 @@ class Lab:
                 "-device", "loader,force-raw=on,addr=%s,file=%s"
                 % (self.memmap["root"].split("!")[1], os.path.join(BUILD, "img/l1.img")),
                 "-drive", "if=none,id=disk2,format=raw,file=" + disk2,
-                "-device", "virtio-blk-pci,drive=disk2,addr=0x6",
+                "-device", "virtio-blk-pci,drive=disk2,addr=0x6,serial=kh-disk2",
                 "-chardev", "socket,id=tty,server=on,wait=off,path=%s/tty,logfile=%s"
                 % (self.sockets, self.path("l1-console.log")),
                 "-serial", "chardev:tty",
