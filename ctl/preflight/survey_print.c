@@ -90,7 +90,7 @@ static void print_function(const struct survey *s, const struct survey_fn *f)
 			printf(" %s", survey_rules[i].id);
 	if (f->mates && survey_hit(f, SV_GROUP))
 		printf(" (%s)", f->mate);
-	else if (f->mates)
+	else if (f->mates && f->verdict <= SURVEY_AFTER)
 		printf(" (together with %s%s)", f->mate, f->mates > 1 ? " and others" : "");
 	printf("\n");
 }
@@ -102,8 +102,8 @@ static void print_functions(const struct survey *s, enum survey_verdict v, const
 	if (!n && v != SURVEY_YES)
 		return;
 	printf("\n%s: %u\n", title, n);
-	if (n && s->host_reasons && v == SURVEY_AFTER)
-		printf("  each needs the change named above, under Host, too\n");
+	if (n && s->host_reasons)
+		printf("  what is named under Host holds for each of them\n");
 	for (i = 0; i < s->nr_fns; i++)
 		if (!s->fn[i].bridge && s->fn[i].verdict == v)
 			print_function(s, &s->fn[i]);
