@@ -138,7 +138,7 @@ def check_khctl(argv, whole=True):
         name, equals, _ = word.removeprefix("--").partition("=")
         if not word.startswith("--"):
             # An option that may be repeated takes all that follows; a verb may take words of its own.
-            if not (last and options[last][1]) and "[" not in khctl_usage(argv[0]):
+            if not (last and options[last][1]) and not khctl_takes_words(argv[0]):
                 return f"khctl {argv[0]}: unexpected argument {word}"
             continue
         if name == "help":
@@ -154,9 +154,10 @@ def check_khctl(argv, whole=True):
 
 
 @functools.lru_cache(None)
-def khctl_usage(verb):
-    """The first line of its help; it has brackets if the verb takes words that are no options."""
-    return subprocess.run([KHCTL, verb, "--help"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
+def khctl_takes_words(verb):
+    """Does its help list words that are no options, as "vm..."?"""
+    done = subprocess.run([KHCTL, verb, "--help"], capture_output=True, text=True, check=False)
+    return bool(re.search(r"^  \w+\.\.\. ", done.stdout, re.M))
 
 
 def there(path):
@@ -293,6 +294,9 @@ def check_readme(doc, complain):
                     else re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d])", measured)
                 if not good:
                     complain(doc.name, number, f"docs/blackout*.md has no {figure}")
+    for name in glob.glob(os.path.join(TOP, "docs/*.md")):
+        if f"docs/{os.path.basename(name)}" not in read("README.md"):
+            complain(doc.name, 1, f"it does not name docs/{os.path.basename(name)}")
     if told < 20:
         complain(doc.name, 1, "the tables of claims, messages and figures were not found")
 
