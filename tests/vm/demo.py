@@ -141,7 +141,7 @@ class Demo:
         if r["blackout_ns"]:
             rows.append(("blackout", f"{r['blackout_ns'] / 1e6:12.3f} ms of this machine's time, everything emulated"))
             ms = counted_ms()
-            rows.append(("counted", (f"{ms:12.3f} ms" if ms else "no figure")
+            rows.append(("counted", (f"{ms:10.1f}   ms" if ms else "no figure")
                          + ", 1 ns for each instruction: docs/blackout.md; tests/vm/icount.py counts it"))
         if "preserved" in r:
             k = r["preserved"]
