@@ -80,13 +80,13 @@ static int move_vm_strings(struct kh_plan *p, const struct source *src, struct k
 
 static int move_plan_strings(struct kh_plan *p, const struct source *src)
 {
-	int rc;
+	struct kh_str *s[] = { &p->image, &p->initrd, &p->cmdline, &p->back_image, &p->back_initrd,
+			       &p->back_cmdline };
+	size_t i;
+	int rc = 0;
 
-	rc = move_str(p, src, &p->image);
-	if (!rc)
-		rc = move_str(p, src, &p->initrd);
-	if (!rc)
-		rc = move_str(p, src, &p->cmdline);
+	for (i = 0; !rc && i < ARRAY_SIZE(s); i++)
+		rc = move_str(p, src, s[i]);
 	return rc;
 }
 
@@ -212,7 +212,11 @@ int plan_read(const void *data, size_t size, struct kh_plan **plan, struct kh_er
 	if (!p)
 		return err_set(e, -ENOMEM, "out of memory");
 	src.header = was->header_size;
-	rc = convert(p, &src);
+	rc = plan_check(was, size);
+	if (!rc)
+		memcpy(p, was, size);	/* the structures are those of this khctl */
+	else
+		rc = convert(p, &src);
 	if (!rc) {
 		*plan = p;
 		return 0;

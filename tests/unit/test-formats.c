@@ -278,6 +278,40 @@ static char *longer_plan(const struct kh_plan *p, size_t more, size_t *size)
 	return out;
 }
 
+/* Each string of the header: a new one that plan_read.c does not move is found here. */
+#define FIRST_STR	offsetof(struct kh_plan, image)
+
+static bool is_str(size_t at)
+{
+	return at < offsetof(struct kh_plan, mark) || at >= offsetof(struct kh_plan, left) + sizeof(struct kh_array);
+}
+
+static void put_all_strings(struct kh_plan *p)
+{
+	char text[32];
+	size_t at;
+
+	for (at = FIRST_STR; at + sizeof(struct kh_str) <= sizeof(*p); at += sizeof(struct kh_str)) {
+		if (!is_str(at))
+			continue;
+		snprintf(text, sizeof(text), "string at %zu", at);
+		assert_int_equal(plan_put(p, (struct kh_str *)((char *)p + at), text, strlen(text)), 0);
+	}
+}
+
+static void expect_all_strings(const struct kh_plan *p)
+{
+	char text[32];
+	size_t at;
+
+	for (at = FIRST_STR; at + sizeof(struct kh_str) <= sizeof(*p); at += sizeof(struct kh_str)) {
+		if (!is_str(at))
+			continue;
+		snprintf(text, sizeof(text), "string at %zu", at);
+		assert_string_equal(plan_str(p, *(const struct kh_str *)((const char *)p + at)), text);
+	}
+}
+
 static void longer_entries_are_read(void **ctx)
 {
 	struct kh_plan *p = plan_new(), *got;
@@ -288,8 +322,10 @@ static void longer_entries_are_read(void **ctx)
 	assert_int_equal(plan_array(p, &p->vms, 2, sizeof(struct kh_plan_vm)), 0);
 	plan_put(p, &plan_vm(p, 1)->name, "second", 6);
 	plan_put(p, &plan_vm(p, 1)->attrs, "{}", 2);
+	put_all_strings(p);
 	data = longer_plan(p, 16, &size);
 	assert_int_equal(plan_read(data, size, &got, NULL), 0);
+	expect_all_strings(got);
 	assert_int_equal(got->vms.entry_size, sizeof(struct kh_plan_vm));
 	assert_string_equal(plan_str(got, plan_vm(got, 1)->name), "second");
 	assert_string_equal(plan_str(got, plan_vm(got, 1)->attrs), "{}");
