@@ -63,6 +63,9 @@ static void judge_recorder(struct judge *j)
 	else if (!r->h->sealed_tsc || !r->h->adopted_tsc)
 		path_fmt(j->gap, sizeof(j->gap), "the %s kernel did not write to the recorder",
 			 r->h->sealed_tsc ? "new" : "old");
+	else if (j->plan->back)
+		copy_str(j->gap, sizeof(j->gap),
+			 "a kernel was left by khctl back, and the kernel after it did not write to the recorder");
 	else if (r->h->sealed_nr > r->h->adopted_nr || r->h->adopted_nr > r->n)
 		copy_str(j->gap, sizeof(j->gap), "the counts of the recorder contradict each other");
 	else if (step)

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include "base/util.h"
+#include "host/image.h"
 #include "host/kexec.h"
 #include "state/plan.h"
 #include "state/record.h"
@@ -39,16 +41,22 @@ int back_jump(struct state *s, struct kh_plan *plan, struct kh_err *e)
 {
 	const char *initrd = plan_str(plan, plan->back_initrd);
 	uint32_t was = s->commit.state;
-	char boot[sizeof(plan->new_boot_id)];
+	char boot[sizeof(plan->new_boot_id)], version[sizeof(plan->image_kernel)];
+	struct kernel_image img;
 	int rc;
 
 	if (!plan->back_image.len)
 		return err_set(e, -ENOENT, "the plan names no kernel to go back to");
+	rc = image_read(plan_str(plan, plan->back_image), &img);
+	if (rc)
+		return err_set(e, rc, "%s: %s", plan_str(plan, plan->back_image), strerror(-rc));
 	rc = kexec_load(plan_str(plan, plan->back_image), *initrd ? initrd : NULL,
 			plan_str(plan, plan->back_cmdline), e);
 	if (rc)
 		return rc;
 	memcpy(boot, plan->new_boot_id, sizeof(boot));
+	memcpy(version, plan->image_kernel, sizeof(version));
+	copy_str(plan->image_kernel, sizeof(plan->image_kernel), img.version);
 	memset(plan->new_boot_id, 0, sizeof(plan->new_boot_id));
 	plan->back++;
 	state_log(s, plan->run_id, "back", 0, "entering %.150s", plan_str(plan, plan->back_image));
@@ -58,6 +66,7 @@ int back_jump(struct state *s, struct kh_plan *plan, struct kh_err *e)
 	/* Only reached on failure. */
 	plan->back--;
 	memcpy(plan->new_boot_id, boot, sizeof(boot));
+	memcpy(plan->image_kernel, version, sizeof(version));
 	kexec_unload();
 	state_commit(s, was, plan);
 	return err_set(e, rc, "cannot enter the kernel of the way back: %s", strerror(-rc));

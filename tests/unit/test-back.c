@@ -116,6 +116,28 @@ static void no_kernel_named(void **ctx)
 	assert_int_equal(plan_generation(plan), plan->kram_generation + 3);
 }
 
+/* Every string of the way back has to come through a commit. */
+static void comes_back_from_the_area(void **ctx)
+{
+	struct kh_err e = { 0 };
+	struct kh_plan *p;
+
+	(void)ctx;
+	plan->flags |= KH_PLAN_BACK;
+	plan->back = 1;
+	plan_put(plan, &plan->back_image, "/boot/old", 9);
+	plan_put(plan, &plan->back_initrd, "/boot/old.img", 13);
+	plan_put(plan, &plan->back_cmdline, "quiet", 5);
+	assert_int_equal(state_commit(&s, KH_SAVED, plan), 0);
+	assert_int_equal(state_plan(&s, &p, &e), 0);
+	assert_int_equal(p->flags, KH_PLAN_BACK);
+	assert_int_equal(p->back, 1);
+	assert_string_equal(plan_str(p, p->back_image), "/boot/old");
+	assert_string_equal(plan_str(p, p->back_initrd), "/boot/old.img");
+	assert_string_equal(plan_str(p, p->back_cmdline), "quiet");
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +145,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(used_state_may_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_process_that_is_there_blocks_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_kernel_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(comes_back_from_the_area, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
