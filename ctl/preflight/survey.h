@@ -158,19 +158,23 @@ struct survey_unit {
  * struct survey_plan - memory that an upgrade needs, at places where there is RAM
  * @range: as in memmap=: one for each guest, then the state area, then KRAM
  * @nr_ranges: how many
+ * @have: ranges that the command line of the running kernel sets aside already
+ * @nr_have: how many
  * @ram: bytes of RAM of which firmware tells
  * @kram_pages: pages of page tables and other tables that KRAM must hold
  * @e820: entries of the firmware's map
  * @e820_after: entries with the ranges
- * @invented: no size was asked for: the guest's is an example
+ * @invented: no size was asked for and nothing is set aside: the guest is an example
  * @low: a range lies below 4 GiB, where boot loaders put their files
  * @error: why there is no plan, "" if there is one
  */
 struct survey_plan {
 	struct mem_range range[2 + SURVEY_MAX_GUESTS];
 	uint64_t guest[SURVEY_MAX_GUESTS];
+	struct mem_range have[SURVEY_MAX_E820];
 	unsigned int nr_guests;
 	unsigned int nr_ranges;
+	unsigned int nr_have;
 	uint64_t ram;
 	uint64_t kram_pages;
 	unsigned int e820;

@@ -151,6 +151,9 @@ static void json_memory(const struct survey_plan *p, struct json_object *o)
 	out_bool(m, "example", p->invented);
 	if (p->error[0])
 		out_str(m, "error", p->error);
+	a = out_array(m, "set_aside");
+	for (i = 0; i < p->nr_have; i++)
+		json_object_array_add(a, json_object_new_string(survey_memmap(text, sizeof(text), &p->have[i])));
 	a = out_array(m, "ranges");
 	for (i = 0; i < p->nr_ranges; i++) {
 		j = out_element(a);

@@ -126,6 +126,7 @@ static int take_out(struct map *m, uint64_t start, uint64_t end)
 static int take_out_reserved(struct map *m)
 {
 	char text[CMDLINE_MAX], *word, *elem, *save_word, *save;
+	struct survey_plan *p = &m->s->plan;
 	struct mem_range r;
 	int rc = 0;
 
@@ -138,6 +139,8 @@ static int take_out_reserved(struct map *m)
 		for (elem = strtok_r(word + 7, ",", &save); rc >= 0 && elem; elem = strtok_r(NULL, ",", &save)) {
 			if (cmdline_parse_memmap(elem, &r) || !strchr(":!$", r.type) || r.start + r.size <= r.start)
 				continue;
+			if (r.type != '$' && p->nr_have < SURVEY_MAX_E820)
+				p->have[p->nr_have++] = r;
 			rc = take_out(m, r.start, r.start + r.size);
 			/* After a kexec the map has the range already. */
 			m->other += rc > 0;
@@ -273,6 +276,13 @@ static int plan(struct map *m)
 	bool asked = p->nr_guests, done = false;
 	unsigned int i;
 	int n;
+
+	/* Whoever has set memory aside needs no example of it. */
+	if (!asked && p->nr_have) {
+		n = entries_after(m);
+		p->e820_after = n < 0 ? 0 : n;
+		return n < 0 ? n : 0;
+	}
 
 	for (i = 0; !done && i < ARRAY_SIZE(from); i++)
 		done = asked ? lay_out(m, from[i]) : lay_out_example(m, from[i]);

@@ -148,8 +148,12 @@ static void print_memory(const struct survey *s, bool human)
 	printf("  E820        %u entries, %u with these ranges, at most %u\n", p->e820, p->e820_after, SURVEY_MAX_E820);
 	if (p->error[0])
 		printf("  %s\n", p->error);
+	for (i = 0; i < p->nr_have; i++)
+		printf("  memmap=%s  set aside already\n", survey_memmap(text, sizeof(text), &p->have[i]));
 	if (p->invented)
 		printf("  an example with one guest; name yours with --guest SIZE\n");
+	else if (!p->nr_guests)
+		printf("  to plan for more, name each guest with --guest SIZE\n");
 	for (i = 0; i < p->nr_ranges; i++) {
 		r = &p->range[i];
 		printf("  memmap=%s  ", survey_memmap(text, sizeof(text), r));

@@ -409,11 +409,22 @@ static void plans_memory(void **ctx)
 	assert_string_equal(s.plan.error, "no free RAM is large enough");
 	assert_int_equal(s.plan.nr_ranges, 0);
 	survey_end(&s);
+	/* Something is set aside already: an example would only confuse. */
 	in.guests = NULL;
 	assert_int_equal(survey_run(&s, &in, &e), 0);
+	assert_false(s.plan.invented);
+	assert_int_equal(s.plan.nr_ranges, 0);
+	assert_int_equal(s.plan.nr_have, 1);
+	assert_int_equal(s.plan.have[0].start, 0x100000000);
+	assert_int_equal(s.plan.have[0].size, 16 << 20);
+	assert_int_equal(s.plan.e820_after, 14 + 1);
+	survey_end(&s);
+	shape_text(&shape, "proc/cmdline", "quiet memmap=1M$0x5000000");
+	assert_int_equal(survey_run(&s, &in, &e), 0);
 	assert_true(s.plan.invented);
+	assert_int_equal(s.plan.nr_have, 0);
 	assert_int_equal(s.plan.guest[0], 128ULL << 30);
-	check_plan(&s, ram, 2, 0x100000000, 0x101000000);
+	check_plan(&s, ram, 2, 0x5000000, 0x5100000);
 	survey_end(&s);
 	shape_remove(&shape);
 }
