@@ -12,6 +12,7 @@ from vfio import ATTACH, MAP, holder  # noqa: E402
 from scenario import MEMMAP, Life, Tap, check_logs, check_same_life, check_traffic, khctl, lab, serial_until  # noqa: E402
 
 GOOD = "--kernel /boot/bzImage-b --qmp /run/g1.qmp"
+NIC = "0000:01:00.0"
 WITHOUT_CARD = "--kernel /boot/bzImage-b --qmp /run/g2.qmp"
 
 
@@ -178,6 +179,42 @@ def no_recorder(tap, l1):
         l1.check("umount /sys/kernel/kram")
 
 
+def surveyed(tap, l1, what, bdf, keep, reasons, options=""):
+    """Runs the survey; returns its JSON. It says `keep` of the function, for these reasons and no other."""
+    status, data, talk = khctl(l1, "check --survey" + options)
+    found = {f["bdf"]: f for f in (data or {}).get("functions", [])}
+    tap.check(f"survey, {what}: {bdf}: {keep} {' '.join(reasons)}", status == 0 and bdf in found
+              and (found[bdf]["keep"], found[bdf]["reasons"]) == (keep, reasons), f"{status} {found.get(bdf)} {talk[:2000]}")
+    return data
+
+
+def survey(tap, l1):
+    """What check --survey says of L1; the same of a copy."""
+    data = surveyed(tap, l1, "patched kernel", NIC, "yes", [], " --guest 64M")
+    virtio = [f for f in data["functions"] if f["id"].startswith("1af4:")]
+    tap.check("survey: each virtio device of L1 has its reason", len(virtio) >= 2
+              and all(f["keep"] == "after-change" and f["reasons"] == ["virtio"] for f in virtio), virtio)
+    group = [g for g in data["groups"] if NIC in g["functions"]]
+    tap.check("survey: the card is alone in its group", [g["functions"] for g in group] == [[NIC]], data["groups"])
+    tap.check("survey: the unit is used, not in scalable mode",
+              [(u["name"], u["used"], u["scalable_mode"]) for u in data["units"]] == [("dmar0", True, False)], data["units"])
+    tap.check("survey: KRAM and interrupt remapping are there",
+              data["host"]["kram"] and data["host"]["interrupt_remapping"] and not data["host"]["reasons"], data["host"])
+    tap.check("survey: all could be read", data["unread"] == [], data["unread"])
+    tap.check("survey: lists what is set aside", len(data["memory"]["set_aside"]) == len(MEMMAP), data["memory"])
+    taken = [(int(m[3], 16), int(m[3], 16) + (int(m[1]) << 20))
+             for m in (re.fullmatch(r"(\d+)(M)[!:](0x[0-9a-f]+)", area) for area in MEMMAP.values())]
+    ranges = [(r["start"], r["start"] + r["bytes"]) for r in data["memory"]["ranges"]]
+    tap.check("survey: proposes memory, none of it set aside already", ranges and not
+              [(r, t) for r in ranges for t in taken if r[0] < t[1] and t[0] < r[1]], data["memory"])
+    status, saved, talk = khctl(l1, "check --survey --guest 64M --save /run/host.tar")
+    tap.check("survey: a copy is saved", status == 0 and saved == data, talk[:2000])
+    l1.check("mkdir /run/host && tar -C /run/host -xf /run/host.tar")
+    status, copied, talk = khctl(l1, "check --survey --guest 64M --root /run/host")
+    tap.check("survey: the copy says the same", status == 0 and copied == data, talk[:2000])
+    l1.check("rm -r /run/host /run/host.tar")
+
+
 def nobody(tap, l1):
     """Whoever is not root learns nothing, changes nothing, and is told why."""
     l1.check("cp /etc/passwd /run/passwd; echo nobody:x:65534:65534::/:/bin/sh >>/run/passwd; mount --bind /run/passwd /etc/passwd")
@@ -185,6 +222,7 @@ def nobody(tap, l1):
             ("check " + GOOD, 3, "root: user 65534"), ("upgrade " + GOOD, 3, "root: user 65534"),
             ("init --state /dev/dax2.0 --force", 3, "as root"), ("abort", 3, "as root"), ("resume", 3, "as root"),
             ("status", 1, "Permission denied"), ("trace --saved", 1, "Permission denied"), ("trace", 1, "not permitted"),
+            ("check --survey", 0, "Could not be read"), ("check --survey --save /run/x.tar", 1, "no copy was saved"),
             ("verify", 5, "Permission denied"), ("verify --save /run/x.khb", 5, "Permission denied")):
         status, out = l1.run(f"su nobody -c 'khctl {arguments}'")
         tap.check(f"not root: khctl {arguments.split(' --')[0]}: exit status {exit_status}, and says why",
@@ -199,10 +237,10 @@ def a_good_host(tap):
         serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
         status, data, talk = khctl(l1, "check " + GOOD + " --qmp /run/g2.qmp")
         tap.check("without any fault the checks pass", status == 0, talk)
-        found = next(c["found"] for c in data["checks"] if c["id"] == "recorder")
-        tap.check("they say for how many devices the recorder has room", re.search(r"enough for \d\d+ devices", found), found)
+        room = next(c["found"] for c in data["checks"] if c["id"] == "recorder")
+        tap.check("they say for how many devices the recorder has room", re.search(r"enough for \d\d+ devices", room), room)
         with untouched(tap, l1, life):
-            for part in (kernels, command_lines, sockets, found, neighbours, no_recorder, nobody):
+            for part in (kernels, command_lines, sockets, found, neighbours, no_recorder, survey, nobody):
                 tap.say(part.__name__)
                 part(tap, l1)
         hung(tap, l1)
@@ -231,6 +269,7 @@ def small_areas(tap):
             refused(tap, l1, "a state area that is too small for so many VMs", "state-room",
                     GOOD + " --qmp /run/2.qmp --qmp /run/3.qmp", r"\d+ bytes")
             refused(tap, l1, "another device in the group", "dev-group", GOOD, "01:00.1")
+        surveyed(tap, l1, "another device in the group", NIC, "no", ["group"])
         check_logs(tap, l1)
 
 
@@ -250,6 +289,7 @@ def overlap(tap):
              append="nokaslr intel_iommu=off") as l1:
         refused(tap, l1, "an area that overlaps RAM in use", "kram", WITHOUT_CARD)
         refused(tap, l1, "IOMMU off", "iommu", WITHOUT_CARD, "intel_iommu=on")
+        surveyed(tap, l1, "IOMMU off", NIC, "after-change", ["iommu-off"])
         still_runs(tap, l1, WITHOUT_CARD)
         log = l1.check("dmesg")
         tap.check("the kernel's log says which area it did not reserve", "not reserved" in log,
@@ -259,6 +299,7 @@ def overlap(tap):
 def not_intel(tap):
     with lab(tap, "bad-input-amd", kernel="a", guests=("g2",), iommu="amd-iommu") as l1:
         refused(tap, l1, "an IOMMU that is not Intel's", "iommu", WITHOUT_CARD, "IOMMU ivhd")
+        surveyed(tap, l1, "an IOMMU that is not Intel's", NIC, "no", ["amd-iommu"])
         still_runs(tap, l1, WITHOUT_CARD)
 
 
