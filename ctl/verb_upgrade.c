@@ -20,6 +20,7 @@
 #include "preflight/preflight.h"
 #include "state/manifest.h"
 #include "verbs.h"
+#include "vm/vm_machine.h"
 #include "vm/vm_save.h"
 
 struct upgrade {
@@ -311,6 +312,21 @@ static void take_manifest(struct upgrade *u, const struct kh_manifest *irt)
 			  (unsigned long long)tsc_to_ns(tsc_now() - begin, u->plan->tsc_hz));
 }
 
+/* Somebody may have added a device since the checks. */
+static int same_machine(struct vm *vm, struct kh_err *e)
+{
+#ifdef KHCTL_TEST_NO_PREFLIGHT
+	(void)vm;
+	(void)e;
+	return 0;
+#else
+	struct kh_err mine = { 0 };
+	int rc = machine_unchanged(&vm->q, vm->argv, vm->argv_len, jstr(vm->machine, "stdin"), &mine);
+
+	return rc ? err_set(e, rc, "%s: %s", vm->qmp_path, mine.msg) : 0;
+#endif
+}
+
 static int save_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -338,6 +354,8 @@ static int save_enter(void *ctx, struct kh_err *e)
 			talk("the kernel's recorder cannot be started: what happens between the kernels stays unknown");
 		irt = take_irt(u);
 	}
+	for (i = 0; !rc && i < u->plan->vms.count; i++)
+		rc = same_machine(&u->pf.vm[i], e);
 	u->paused = true;
 	for (i = 0; !rc && i < u->plan->vms.count; i++)
 		rc = vm_save_prepare(&job[i].s, e);

@@ -2,11 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include "base/out.h"
 #include "base/util.h"
 #include "state/state_io.h"
 #include "vm/spawn.h"
@@ -204,12 +207,29 @@ static int make_folder(struct json_object *attrs, const char *cwd, const char *p
 	return 0;
 }
 
+/* The network of the new kernel is not set up yet, and a socket of QEMU may listen at 127.0.0.1. */
+static int loopback_up(void)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
+
+	if (fd < 0)
+		return -1;
+	if (!ioctl(fd, SIOCGIFFLAGS, &r)) {
+		r.ifr_flags |= IFF_UP | IFF_RUNNING;
+		rc = ioctl(fd, SIOCSIFFLAGS, &r);
+	}
+	close(fd);
+	return rc;
+}
+
 /* Folders that only the old kernel had, for what QEMU creates in them. */
 static int make_folders(struct json_object *attrs, const struct kh_plan *plan,
 			const struct kh_plan_vm *vm, struct kh_err *e)
 {
 	struct json_object *opts = vm_opts_parse(plan_str(plan, vm->argv), vm->argv.len), *o;
 	const char *cwd = plan_str(plan, vm->cwd), *path;
+	bool loopback = false;
 	char inside[1200];
 	size_t i;
 	int rc;
@@ -222,12 +242,15 @@ static int make_folders(struct json_object *attrs, const struct kh_plan *plan,
 		path = opt_is(o, "pidfile") || opt_is(o, "D") ? opt_arg(o) : "";
 		if (opt_has(o, "backend"))
 			path = *opt_get(o, "path") ? opt_get(o, "path") : opt_get(o, "logfile");
+		loopback |= opt_has(o, "host") || opt_is(o, "vnc");
 		if (opt_is(o, "vnc") && has_prefix(opt_get(o, "vnc"), "unix:"))
 			path = opt_get(o, "vnc") + strlen("unix:");
 		if (*path)
 			rc = make_folder(attrs, cwd, path, e);
 	}
 	json_object_put(opts);
+	if (!rc && loopback && loopback_up())
+		talk("the loopback interface stays down: %s", strerror(errno));
 	return rc;
 }
 
@@ -246,12 +269,12 @@ static int prepare(struct child *c, const struct kh_plan *plan, const struct kh_
 		rc = err_set(e, -EINVAL, "the attributes in the plan cannot be read");
 	if (!rc)
 		rc = make_folders(attrs, plan, vm, e);
-	if (!rc && attrs)
-		rc = attrs_set_nodes(attrs, e);
 	if (!rc && o) {
 		c->moved = disks_moved(jget(o, "disks"), c->cwd, e);
 		rc = c->moved ? 0 : -ESTALE;
 	}
+	if (!rc && attrs)
+		rc = attrs_set_nodes(attrs, c->moved, e);
 	if (!rc && attrs) {
 		c->attrs = attrs_child_prepare(attrs, own, e);
 		rc = c->attrs ? 0 : -EINVAL;

@@ -53,8 +53,13 @@ const char *attrs_obstacle(struct json_object *attrs, unsigned int i, bool sandb
 unsigned int attrs_differ(struct json_object *before, struct json_object *after, char *why,
 			  size_t size);
 
-/** attrs_set_nodes() - give device nodes the owner and mode that they had. Return: 0 or -errno. */
-int attrs_set_nodes(struct json_object *attrs, struct kh_err *e);
+/**
+ * attrs_set_nodes() - give device nodes the owner and mode that they had
+ * @moved: of disks_moved()
+ *
+ * Return: 0 or -errno with a message.
+ */
+int attrs_set_nodes(struct json_object *attrs, struct json_object *moved, struct kh_err *e);
 
 /** attrs_own() - give a file or folder that khctl made to the user of the process */
 void attrs_own(struct json_object *attrs, const char *path);

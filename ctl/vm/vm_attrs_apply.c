@@ -117,8 +117,9 @@ static int prepare_user(struct attrs_child *c, struct json_object *a, struct kh_
 	return 0;
 }
 
-int attrs_set_nodes(struct json_object *a, struct kh_err *e)
+int attrs_set_nodes(struct json_object *a, struct json_object *moved, struct kh_err *e)
 {
+	const char *node;
 	struct json_object *nodes = jget(a, "nodes");
 	unsigned int uid, gid, mode;
 
@@ -127,8 +128,9 @@ int attrs_set_nodes(struct json_object *a, struct kh_err *e)
 	json_object_object_foreach(nodes, path, value) {
 		if (sscanf(json_object_get_string(value), "%u %u %o", &uid, &gid, &mode) != 3)
 			return err_set(e, -EINVAL, "owner of %s", path);
-		if (chown(path, uid, gid) || chmod(path, mode))
-			return err_set(e, -errno, "owner and mode of %s: %s", path, strerror(errno));
+		node = *jstr(moved, path) ? jstr(moved, path) : path;
+		if (chown(node, uid, gid) || chmod(node, mode))
+			return err_set(e, -errno, "owner and mode of %s: %s", node, strerror(errno));
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "vm/vm_machine.h"
+#include "vm/vm_opts.h"
 
 static const struct machine_text texts[MC_NR] = {
 	[MC_ARGS] = { "vm-argv", "arguments that work at a second start",
@@ -186,4 +187,26 @@ void machine_compare(struct json_object *opts, struct json_object *now,
 	machine_compare_args(opts, sink);
 	machine_compare_block(opts, now, sink);
 	machine_compare_devices(opts, now, sink);
+}
+
+static void first_difference(void *ctx, enum machine_check check, const char *found)
+{
+	err_set(ctx, -EBUSY, "the machine changed after it was checked: %s: %s", texts[check].id, found);
+}
+
+int machine_unchanged(struct qmp *q, const char *argv, size_t len, const char *stdin_now,
+		      struct kh_err *e)
+{
+	struct kh_err mine = { 0 };
+	const struct machine_sink sink = { first_difference, &mine };
+	struct json_object *opts, *now;
+
+	if (machine_learn(q, &now, &mine))
+		return err_set(e, mine.rc, "%s", mine.msg);
+	json_object_object_add(now, "stdin", json_object_new_string(stdin_now));
+	opts = vm_opts_parse(argv, len);
+	machine_compare(opts, now, &sink);
+	json_object_put(opts);
+	json_object_put(now);
+	return mine.rc ? err_set(e, mine.rc, "%s", mine.msg) : 0;
 }

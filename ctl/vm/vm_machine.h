@@ -69,6 +69,16 @@ int machine_learn(struct qmp *q, struct json_object **now, struct kh_err *e);
 void machine_compare(struct json_object *opts, struct json_object *now,
 		     const struct machine_sink *sink);
 
+/**
+ * machine_unchanged() - ask again, shortly before the pause
+ * @argv: of QEMU, @len bytes
+ * @stdin_now: as machine_learn() was told
+ *
+ * Return: 0; -EBUSY with the first difference in @e; -errno.
+ */
+int machine_unchanged(struct qmp *q, const char *argv, size_t len, const char *stdin_now,
+		      struct kh_err *e);
+
 /* The parts of machine_compare(). */
 void machine_compare_args(struct json_object *opts, const struct machine_sink *sink);
 void machine_compare_block(struct json_object *opts, struct json_object *now,

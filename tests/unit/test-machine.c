@@ -328,6 +328,45 @@ static void wrong_answers(void **ctx)
 	}
 }
 
+/* A device that somebody adds between the checks and the pause. Two members of the answer are enough. */
+static void asked_again(void **ctx)
+{
+	static const char * const names[] = { "block", "nodes", "graph", "exports", "chardevs", "fdsets", "cpus",
+					      "iothreads" };
+	static const char none[] = "{\"error\": {\"desc\": \"x\"}, \"id\": %d}\r\n";
+	struct json_object *m = json_tokener_parse(now);
+	struct kh_err e = { 0 };
+	struct qmp q = { .timeout_ms = 100 };
+	char text[8192] = "{\"QMP\": {}}\r\n{\"return\": {}, \"id\": 1}\r\n", *p = text + strlen(text);
+	int fds[2], id = 2;
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		p += sprintf(p, "{\"return\": %s, \"id\": %d}\r\n", json_object_to_json_string(jget(m, names[i])), id++);
+	for (i = 0; i < 2; i++)
+		p += sprintf(p, none, id++);
+	p += sprintf(p, "{\"return\": \"%s\", \"id\": %d}\r\n", "n0: index=0,type=hubport", id++);
+	p += sprintf(p, "{\"return\": {\"cpus\": 2}, \"id\": %d}\r\n", id++);
+	p += sprintf(p, "{\"return\": %s, \"id\": %d}\r\n", json_object_to_json_string(jget(m, "objects")), id++);
+	/* The devices with a name: nothing is left of d1 and nic0. */
+	p += sprintf(p, "{\"return\": [], \"id\": %d}\r\n", id++);
+	sprintf(p, "{\"return\": [], \"id\": %d}\r\n", id++);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	other = fds[1];
+	answer(text);
+	assert_int_equal(qmp_attach(&q, fds[0], -1, &e), 0);
+	assert_int_equal(machine_unchanged(&q, ARGS(argv), "/dev/null", &e), -EBUSY);
+	assert_non_null(strstr(e.msg, "changed after it was checked: vm-device: virtio-blk-pci d1 was removed"));
+	/* QEMU has ended. */
+	close(other);
+	memset(&e, 0, sizeof(e));
+	assert_int_not_equal(machine_unchanged(&q, ARGS(argv), "/dev/null", &e), 0);
+	assert_int_not_equal(e.rc, 0);
+	qmp_close(&q);
+	json_object_put(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +378,7 @@ int main(void)
 		cmocka_unit_test(good_options),
 		cmocka_unit_test(names_of_images),
 		cmocka_unit_test(wrong_answers),
+		cmocka_unit_test(asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
