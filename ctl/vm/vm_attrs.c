@@ -368,7 +368,8 @@ unsigned int attrs_differ(struct json_object *before, struct json_object *after,
 	opts_flatten(b, "", before);
 	opts_flatten(a, "", after);
 	json_object_object_foreach(b, key, value) {
-		if (!strcmp(json_object_get_string(value), jstr(a, key)))
+		/* A disk may have another name; without the owner of its node, QEMU would not have started. */
+		if (has_prefix(key, "nodes.") || !strcmp(json_object_get_string(value), jstr(a, key)))
 			continue;
 		used = strlen(why);
 		snprintf(why + used, size - used, "%s%s was %.60s, is %.60s", n++ ? "; " : "", key,

@@ -213,6 +213,32 @@ static int apply_thread(pid_t pid, pid_t tid, struct json_object *wanted)
 	return 0;
 }
 
+/*
+ * Threads without a role were made by others, and inherited from them while a CPU was still
+ * missing. Those that are scheduled like none of the roles get what the main thread has.
+ */
+static int apply_others(pid_t pid, struct json_object *threads)
+{
+	struct json_object *now;
+	struct dirent *d;
+	char path[64];
+	int rc, first = 0;
+	DIR *dir = opendir(path_fmt(path, sizeof(path), "/proc/%d/task", pid));
+
+	while (dir && jget(threads, "main") && (d = readdir(dir))) {
+		now = d->d_name[0] == '.' ? NULL : read_thread(pid, atoi(d->d_name));
+		rc = now && !like_a_role(threads, now) ?
+		     apply_thread(pid, atoi(d->d_name), jget(threads, "main")) : 0;
+		json_object_put(now);
+		/* A thread may end meanwhile. */
+		if (rc && rc != -ESRCH && !first)
+			first = rc;
+	}
+	if (dir)
+		closedir(dir);
+	return first;
+}
+
 int attrs_apply_threads(pid_t pid, struct json_object *roles, struct json_object *attrs,
 			struct kh_err *e)
 {
@@ -227,5 +253,8 @@ int attrs_apply_threads(pid_t pid, struct json_object *roles, struct json_object
 		if (rc && !first)
 			first = err_set(e, rc, "scheduling of thread %s: %s", role, strerror(-rc));
 	}
+	rc = apply_others(pid, jget(attrs, "threads"));
+	if (rc && !first)
+		first = err_set(e, rc, "scheduling of a worker thread: %s", strerror(-rc));
 	return first;
 }

@@ -145,6 +145,41 @@ static void given_to_another(void **ctx)
 	json_object_put(after);
 }
 
+static void scheduling(void **ctx)
+{
+	struct json_object *roles = json_object_new_object(), *a, *b;
+	char why[512];
+	int wake;
+	pid_t pid = start(NULL, &wake);
+
+	(void)ctx;
+	json_object_object_add(roles, "main", json_object_new_int64(pid));
+	a = read_self(pid);
+	attrs_read_threads(pid, roles, a);
+	assert_string_equal(jstr(a, "thread_alone"), "");
+	json_object_object_add(jget(jget(a, "threads"), "main"), "nice", json_object_new_int64(7));
+	b = read_self(pid);
+	attrs_read_threads(pid, roles, b);
+	assert_int_equal(attrs_differ(a, b, why, sizeof(why)), 1);
+	assert_string_equal(why, "threads.main.nice was 7, is 0");
+	json_object_put(b);
+	assert_int_equal(attrs_apply_threads(pid, roles, a, &e), 0);
+	b = read_self(pid);
+	attrs_read_threads(pid, roles, b);
+	assert_int_equal(attrs_differ(a, b, why, sizeof(why)), 0);
+	json_object_put(b);
+	/* Without knowing which thread is which, nothing is done, and it is said. */
+	assert_int_equal(attrs_apply_threads(pid, NULL, a, &e), -ENODATA);
+	/* A CPU that is not there. */
+	json_object_object_add(jget(jget(a, "threads"), "main"), "cpus", json_object_new_string("8000"));
+	memset(&e, 0, sizeof(e));
+	assert_int_not_equal(attrs_apply_threads(pid, roles, a, &e), 0);
+	assert_non_null(strstr(e.msg, "thread main"));
+	end(pid, wake);
+	json_object_put(a);
+	json_object_put(roles);
+}
+
 static void another_user(void **ctx)
 {
 	struct json_object *a = read_self(getpid()), *after;
@@ -298,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_process),
 		cmocka_unit_test(given_to_another),
+		cmocka_unit_test(scheduling),
 		cmocka_unit_test(another_user),
 		cmocka_unit_test(obstacles),
 		cmocka_unit_test(lists_of_cpus),
