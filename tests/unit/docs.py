@@ -265,7 +265,7 @@ def check_readme(doc, complain):
     """What the README says of claims, checks, messages and figures."""
     man, witness = read("docs/khctl.8"), read("tests/witness/witness.py")
     claims = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\.It Cm (.*)$", man.split(".Sh CLAIMS")[1], re.M))))
-    sources = "".join(read(os.path.relpath(p, TOP)) for p in glob.glob(os.path.join(TOP, "ctl/preflight/*.c")))
+    sources = "".join(read(os.path.relpath(p, TOP)) for p in glob.glob(os.path.join(TOP, "ctl/**/*.c"), recursive=True))
     measured = "".join(read(os.path.relpath(p, TOP)) for p in glob.glob(os.path.join(TOP, "docs/blackout*.md")))
     told = 0
     for number, line in doc.tables:
@@ -279,6 +279,11 @@ def check_readme(doc, complain):
                 told += 1
                 if f'"{check}"' not in witness:
                     complain(doc.name, number, f"the witness has no check {check}")
+        for group in re.findall(r"\bchecks? ((?:`[\w-]+`(?:, )?)+)", line):
+            for check in re.findall(r"`([\w-]+)`", group):
+                told += 1
+                if f'"{check}"' not in sources:
+                    complain(doc.name, number, f"there is no check {check}")
         for check, text in re.findall(r"`([a-z]+(?:-[a-z]+)*): ([^`]+)`", line):
             told += 1
             if f'"{check}"' not in sources:
