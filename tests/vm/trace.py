@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """The instruments: khctl trace while an upgrade runs, the bpftool lines of docs/tracing.md, a program that cannot be
-attached, a stock kernel, and hosts where BPF does not work."""
+attached, a stock kernel, and hosts where BPF does not work. On the way the commands of the guides are run as they are."""
 import json
 import os
 import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import documented  # noqa: E402
 from scenario import (  # noqa: E402
     BUILD, TOP, Life, Tap, attached, check_logs, check_quiet, check_verify, crowd, jump, khctl, lab, save_kernel_log)
 
@@ -186,15 +187,33 @@ def comes_and_goes(tap, l1):
                   pages and all(int(e["args"]["phys"], 16) and "+0x" in e["caller"] for e in pages), events[:20])
 
 
+def guides_before(tap, l1):
+    guide = "docs/host-guide.md"
+    documented.run(tap, l1, guide, "1. What the host must have", "khctl")
+    documented.run(tap, l1, guide, "3. Reserve memory: the kernel command line", "cat|grep|ls")
+    documented.run(tap, l1, guide, "8. The first upgrade", "khctl check")
+    tap.check(f"{guide} upgrades as this scenario does", "khctl upgrade --kernel /boot/bzImage-b --qmp /run/g1.qmp"
+              in documented.commands(guide, "8. The first upgrade"))
+
+
+def guides_after(tap, l1):
+    # Evidence is kept in /root, which cannot be written to in L1.
+    l1.check("mount -t tmpfs tmpfs /root")
+    documented.run(tap, l1, "docs/host-guide.md", "8. The first upgrade", "khctl (status|verify)")
+    documented.run(tap, l1, "docs/failures.md", "Afterwards", "khctl")
+
+
 def patched(tap):
     folder = os.path.join(BUILD, "vm", "trace")
     with lab(tap, "trace", kernel="a", guests=("g1",), machine=[x.format(dir=folder) for x in PORTS]) as l1:
         life = Life(l1)
         life.ready()
         before = life.both()
+        guides_before(tap, l1)
         tap.say("an upgrade that is watched")
         traced_upgrade(tap, l1)
         life.caught_up(before)
+        guides_after(tap, l1)
         tap.say("one program cannot be attached")
         crowded(tap, l1)
         tap.say("a guest ends, another starts")
