@@ -79,14 +79,6 @@ static void vm_failed(struct kh_plan_vm *vm, const char *name, const char *why)
 	talk("%s: %s", name, why);
 }
 
-static bool lies_outside(const struct resume *r, const struct kh_plan_vm *vm)
-{
-	return vm->stream_size > vm->stream_room ||
-	       vm->stream_offset < r->state.part[KH_PART_DATA].offset ||
-	       vm->stream_offset > r->state.size ||
-	       vm->stream_size > r->state.size - vm->stream_offset;
-}
-
 static void start_job(struct resume *r, unsigned int i, pid_t user)
 {
 	struct kh_plan_vm *vm = plan_vm(r->plan, i);
@@ -99,14 +91,9 @@ static void start_job(struct resume *r, unsigned int i, pid_t user)
 		vm_failed(vm, name, r->why_not);
 		return;
 	}
-	if (lies_outside(r, vm)) {
-		vm_failed(vm, name, "its device state lies outside of the state area");
-		return;
-	}
 	l->state = &r->state;
 	l->plan = r->plan;
 	l->vm = vm;
-	l->stream = r->state.base + vm->stream_offset;
 	l->record = record_of_boot(&r->state, r->plan->run_id, i, r->id);
 	l->user = user;
 	l->cancel_fd = r->cancel_fd;
@@ -483,33 +470,18 @@ static int resume(struct resume *r)
 	return report(r);
 }
 
-/* The arguments of one VM from a file: each ended by a zero byte, as in /proc, or each on a line. */
 static int edit_argv(struct resume *r)
 {
+	struct kh_err e = { 0 };
 	struct kh_plan_vm *vm;
-	char *file, *argv = NULL;
-	size_t len, i;
-	int rc;
 
 	if (r->o->vms.n != 1)
 		return say(r->o, EXIT_USAGE, "failed", "--argv-from goes with the name of one VM");
 	vm = plan_vm(r->plan, plan_find_vm(r->plan, r->o->vms.v[0]));
 	if (vm->state == KH_VM_RUNNING)
 		return say(r->o, EXIT_REFUSED, "refused", "the VM runs");
-	rc = read_all(r->o->argv_from, &file, &len);
-	if (rc)
-		return say(r->o, EXIT_REFUSED, "refused", "the file of --argv-from cannot be read");
-	if (!memchr(file, '\0', len))
-		for (i = 0; i < len; i++)
-			file[i] = file[i] == '\n' ? '\0' : file[i];
-	rc = vm_next_argv(file, len, &argv, &len);
-	free(file);
-	if (rc || !len)
-		rc = say(r->o, EXIT_REFUSED, "refused", "the file of --argv-from holds no arguments");
-	else if (plan_put(r->plan, &vm->argv, argv, len))
-		rc = say(r->o, EXIT_REFUSED, "refused", "the arguments are too long");
-	free(argv);
-	return rc;
+	return vm_plan_argv(r->plan, vm, r->o->argv_from, &e) ?
+	       say(r->o, EXIT_REFUSED, "refused", e.msg) : EXIT_DONE;
 }
 
 /* Return: EXIT_DONE, or what was said. */

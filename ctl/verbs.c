@@ -66,14 +66,14 @@ static const struct opt verify_opts[] = {
 };
 
 static const struct opt resume_opts[] = {
-	{ "vm", OPT_ARGS, FIELD(vms), NULL, "names of the VMs to resume (default: all)", false },
+	{ "vm", OPT_ARGS, FIELD(vms), "VM", "names of the VMs to resume (default: all)", false },
 	{ "argv-from", OPT_STR, FIELD(argv_from), "FILE",
 	  "take the arguments of the VM's QEMU from a file", false },
 	O_STATE, O_JSON, O_HUMAN, O_END
 };
 
 static const struct opt forget_opts[] = {
-	{ "vm", OPT_ARGS, FIELD(vms), NULL, "names of the VMs to give up", true },
+	{ "vm", OPT_ARGS, FIELD(vms), "VM", "names of the VMs to give up", true },
 	O_STATE, O_JSON, O_HUMAN, O_END
 };
 

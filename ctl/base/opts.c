@@ -151,10 +151,12 @@ void opts_help(FILE *f, const struct verb *verb)
 	const struct opt *o;
 	char left[64];
 
-	fprintf(f, "khctl %s: %s\n\n", verb->name, verb->help);
+	o = find_args(verb);
+	fprintf(f, "khctl %s%s%s%s: %s\n\n", verb->name, o ? o->required ? " " : " [" : "",
+		o ? o->arg : "", o ? o->required ? " [...]" : "...]" : "", verb->help);
 	for (o = verb->opts; o->name; o++) {
 		if (o->type == OPT_ARGS)
-			path_fmt(left, sizeof(left), "%s...", o->name);
+			path_fmt(left, sizeof(left), "%s...", o->arg);
 		else
 			path_fmt(left, sizeof(left), "--%s%s%s%s", o->name, o->arg ? " " : "",
 				 o->arg ? o->arg : "", o->type == OPT_LIST ? "..." : "");

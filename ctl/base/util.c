@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -217,4 +218,14 @@ const char *lockdown(char *buf, size_t size)
 		level[strcspn(level, "]")] = '\0';
 	copy_str(buf, size, level && strcmp(level, "[none") ? level + 1 : "");
 	return buf;
+}
+
+void small_pages(void *p, size_t size)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) & -page;
+	uintptr_t to = ((uintptr_t)p + size) & -page;
+
+	/* A kernel without huge pages refuses, and has nothing to be told. */
+	if (to > from)
+		madvise((void *)from, to - from, MADV_NOHUGEPAGE);
 }

@@ -56,6 +56,14 @@ void kernel_name(char *buf, size_t size);
 int boot_id(char *buf, size_t size);
 
 /**
+ * small_pages() - let the kernel hand out @p page by page
+ *
+ * A large allocation of which little is used would otherwise begin with a huge page, which the kernel
+ * empties first; guests may stand meanwhile.
+ */
+void small_pages(void *p, size_t size);
+
+/**
  * lockdown() - how far the running kernel is locked down
  * @buf: "integrity" or "confidentiality"; empty: not at all, or nobody tells
  */

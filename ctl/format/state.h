@@ -61,7 +61,7 @@
 #define KH_AREA_MIN		0x600000
 #define KH_STREAM_ALIGN		0x200000
 /* An area of at least this size gets the large layout: room for hundreds of VMs. */
-#define KH_AREA_LARGE		0x4000000
+#define KH_AREA_LARGE		0x10000000
 
 /**
  * struct kh_super - the first bytes of a state area

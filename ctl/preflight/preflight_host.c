@@ -12,6 +12,7 @@
 #include "host/kexec.h"
 #include "host/pci.h"
 #include "preflight/preflight.h"
+#include "state/record.h"
 
 #define RTADDR_MODE 0xc00	/* VT-d 11.4.5: of translation, 0 is legacy */
 
@@ -222,7 +223,7 @@ static void check_state(struct preflight *pf, const struct preflight_in *in)
 			 (unsigned long long)pf->state.size);
 	if (pf->state.commit.state == KH_PREPARED || pf->state.commit.state == KH_SAVED)
 		check_bad(pf, "state-busy", pf->state.dev.path, "no upgrade under way",
-			  "khctl abort", "an upgrade in state %s",
+			  "khctl abort, or after the jump khctl resume", "an upgrade in state %s",
 			  state_name(pf->state.commit.state));
 	else
 		check_ok(pf, "state-busy", pf->state.dev.path, "%s",
@@ -281,6 +282,12 @@ void check_state_room(struct preflight *pf)
 		if (pf->vm[i].stream_max > need)
 			need = pf->vm[i].stream_max;
 	need = (need + KH_STREAM_ALIGN - 1) & ~(uint64_t)(KH_STREAM_ALIGN - 1);
+	if (n > record_room(&pf->state)) {
+		check_bad(pf, "state-room", pf->state.dev.path, "a record for each VM",
+			  "use a namespace of at least 256 MiB", "%u records for %u VMs",
+			  record_room(&pf->state), n);
+		return;
+	}
 	room = room / n & ~(uint64_t)(KH_STREAM_ALIGN - 1);
 	if (room >= need) {
 		check_ok(pf, "state-room", pf->state.dev.path, "%llu bytes for each VM, %llu needed",

@@ -177,6 +177,7 @@ struct kh_manifest *manifest_take(const struct kh_plan *plan, const char *boot, 
 
 	if (t == MAP_FAILED)
 		return NULL;
+	small_pages(t, room);
 	t->h.magic = KH_MANIFEST_MAGIC;
 	t->h.version = KH_MANIFEST_VERSION;
 	t->h.header_size = sizeof(t->h);

@@ -14,6 +14,7 @@ struct kh_plan *plan_empty(void)
 
 	if (!p)
 		return NULL;
+	small_pages(p, PLAN_MAX);
 	p->magic = KH_PLAN_MAGIC;
 	p->version = KH_STATE_VERSION;
 	p->header_size = sizeof(*p);

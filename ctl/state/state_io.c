@@ -298,9 +298,10 @@ int state_commit(struct state *s, enum kh_state state, const struct kh_plan *pla
 		return -ENOSPC;
 	state_take_over(s);
 	if (plan) {
-		memcpy(state_part(s, KH_PART_PLAN_0 + c.slot), plan, plan->size);
+		/* Of the copy: a thread may note a time in the plan meanwhile. */
 		c.plan_size = plan->size;
-		c.plan_hash = kh_hash(plan, plan->size);
+		memcpy(state_part(s, KH_PART_PLAN_0 + c.slot), plan, c.plan_size);
+		c.plan_hash = kh_hash(state_part(s, KH_PART_PLAN_0 + c.slot), c.plan_size);
 	}
 	c.crc = kh_crc(&c, offsetof(struct kh_commit, crc));
 	store_barrier();

@@ -78,6 +78,14 @@ uint64_t vm_ram_bytes(const struct vm *vm);
 /** vm_plan() - put down all that it takes to start it again. Return: 0 or -errno. */
 int vm_plan(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p, struct kh_err *e);
 
+/**
+ * vm_plan_argv() - replace the arguments of a VM's QEMU by those in a file
+ * @path: of the file; each argument ends with a zero byte, as in /proc/PID/cmdline, or with its line
+ *
+ * Return: 0, -errno with a message.
+ */
+int vm_plan_argv(struct kh_plan *plan, struct kh_plan_vm *p, const char *path, struct kh_err *e);
+
 /* The monitor that khctl resume gives to a QEMU that it starts. */
 #define VM_MONITOR_ID "khctl-resume"
 

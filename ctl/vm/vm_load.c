@@ -113,8 +113,16 @@ static int bind_devices(const struct kh_plan *plan, const struct kh_plan_vm *vm,
 	return 0;
 }
 
-static int check_stream(const struct vm_load *l, struct kh_err *e)
+static int find_stream(struct vm_load *l, struct kh_err *e)
 {
+	const struct kh_plan_vm *vm = l->vm;
+
+	if (vm->stream_size > vm->stream_room ||
+	    vm->stream_offset < l->state->part[KH_PART_DATA].offset ||
+	    vm->stream_offset > l->state->size ||
+	    vm->stream_size > l->state->size - vm->stream_offset)
+		return err_set(e, -EBADMSG, "its device state lies outside of the state area");
+	l->stream = l->state->base + vm->stream_offset;
 	if (!l->vm->stream_size || kh_hash(l->stream, l->vm->stream_size) != l->vm->stream_hash)
 		return err_set(e, -EBADMSG, "its device state in the state area is damaged");
 	return 0;
@@ -397,7 +405,7 @@ int vm_load(struct vm_load *l, struct kh_err *e)
 	l->tsc_hz = l->plan->tsc_hz;
 	rc = check_ram(l->plan, l->vm, e);
 	if (!rc)
-		rc = check_stream(l, e);
+		rc = find_stream(l, e);
 	if (!rc)
 		rc = bind_devices(l->plan, l->vm, e);
 	if (!rc)

@@ -14,7 +14,6 @@
  * @state: the area that holds the record of the VM
  * @plan: of which @vm is a part
  * @vm: new_pid, new_start, start_tsc, loaded_tsc and run_tsc are set
- * @stream: device state, @vm->stream_size bytes
  * @record: of this VM, as it is in @state
  * @user: process that maps the memory of the VM, as vm_users() says
  * @cancel_fd: when it becomes readable, a guest that cannot run yet is given up for now; -1: none
@@ -26,7 +25,6 @@ struct vm_load {
 	struct state *state;
 	const struct kh_plan *plan;
 	struct kh_plan_vm *vm;
-	const char *stream;
 	struct kh_vm_record record;
 	pid_t user;
 	int cancel_fd;
@@ -34,6 +32,7 @@ struct vm_load {
 	struct json_object *roles;
 	bool ran_before;
 	/* private */
+	const char *stream;	/* device state, @vm->stream_size bytes */
 	struct qmp q;
 	uint64_t sent_tsc;
 	uint64_t tsc_hz;

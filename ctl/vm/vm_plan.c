@@ -105,3 +105,27 @@ int vm_plan(const struct vm *vm, struct kh_plan *plan, struct kh_plan_vm *p, str
 	}
 	return 0;
 }
+
+int vm_plan_argv(struct kh_plan *plan, struct kh_plan_vm *p, const char *path, struct kh_err *e)
+{
+	char *file, *argv = NULL;
+	size_t len, i;
+	int rc;
+
+	rc = read_all(path, &file, &len);
+	if (rc)
+		return err_set(e, rc, "%s: %s", path, strerror(-rc));
+	if (!memchr(file, '\0', len))
+		for (i = 0; i < len; i++)
+			file[i] = file[i] == '\n' ? '\0' : file[i];
+	rc = vm_next_argv(file, len, &argv, &len);
+	free(file);
+	if (rc)
+		return err_set(e, rc, "out of memory");
+	if (!len)
+		rc = err_set(e, -EINVAL, "%s holds no arguments", path);
+	else if (plan_put(plan, &p->argv, argv, len))
+		rc = err_set(e, -ENOSPC, "the arguments in %s are too long for the plan", path);
+	free(argv);
+	return rc;
+}

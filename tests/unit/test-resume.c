@@ -46,6 +46,7 @@ static int setup(void **ctx)
 	path_fmt(qmp, sizeof(qmp), "%s/qmp", dir);
 	plan_put(plan, &vm->qmp, qmp, strlen(qmp));
 	vm->stream_offset = state.part[KH_PART_DATA].offset;
+	vm->stream_room = 0x100000 * 2;
 	vm->stream_size = 100000;
 	memset(area + vm->stream_offset, 'x', vm->stream_size);
 	area[vm->stream_offset + vm->stream_size - 1] = 'E';
@@ -80,7 +81,6 @@ static int load_it(const char *how, int cancel_fd)
 	plan_put(plan, &vm->argv, argv, len);
 	memset(&e, 0, sizeof(e));
 	load = (struct vm_load){ .state = &state, .plan = plan, .vm = vm, .cancel_fd = cancel_fd,
-				 .stream = area + vm->stream_offset,
 				 .record = record_of_boot(&state, plan->run_id, 0, BOOT) };
 	return vm_load(&load, &e);
 }
@@ -140,6 +140,25 @@ static void runs_and_dies(void **ctx)
 	assert_int_equal(load_it("good", -1), -ESTALE);
 }
 
+static void lies_outside(void **ctx)
+{
+	struct kh_plan_vm *vm = plan_vm(plan, 0);
+
+	(void)ctx;
+	vm->stream_offset = KH_AREA_MIN;
+	assert_int_equal(load_it("good", -1), -EBADMSG);
+	vm->stream_offset = KH_PLAN_OFFSET(0);
+	assert_int_equal(load_it("good", -1), -EBADMSG);
+	vm->stream_offset = state.part[KH_PART_DATA].offset;
+	vm->stream_size = vm->stream_room + 1;
+	assert_int_equal(load_it("good", -1), -EBADMSG);
+	vm->stream_size = 100000;
+	area[vm->stream_offset] ^= 1;
+	assert_int_equal(load_it("good", -1), -EBADMSG);
+	assert_non_null(strstr(e.msg, "damaged"));
+	assert_int_equal(recorded(), KH_REC_NONE);
+}
+
 /* It had the state and never ran: it may be tried again. */
 static void failed_load(void **ctx)
 {
@@ -181,13 +200,13 @@ static void cancelled(void **ctx)
 static void killed(const char *how, enum kh_record_state until)
 {
 	pid_t pid = fork();
-	int status;
+	int status, ms;
 
 	if (!pid) {
 		load_it(how, -1);
 		pause();
 	}
-	while (recorded() != until && !waitpid(pid, &status, WNOHANG))
+	for (ms = 0; recorded() != until && ms < 60000; ms++)
 		usleep(1000);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
@@ -258,6 +277,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(runs_already, setup, teardown),
 		cmocka_unit_test_setup_teardown(ran_and_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(runs_and_dies, setup, teardown),
+		cmocka_unit_test_setup_teardown(lies_outside, setup, teardown),
 		cmocka_unit_test_setup_teardown(failed_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed_before_the_state, setup, teardown),

@@ -63,6 +63,6 @@ demo: all
 
 # What passes by in seconds of the wall wants the whole machine; in the others, which run two at a time, one of two CPUs
 # is idle otherwise. All run, also when one fails.
-VM_SCENARIOS := upgrade cards icount undo trace holder back -- damaged negative bad-input kexec
+VM_SCENARIOS := upgrade cards icount undo guests trace holder back -- damaged negative bad-input kexec
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)
