@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# make help says what there is. All output goes to build/.
+# make help lists the targets. All output goes to build/.
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -14,7 +14,7 @@ endif
 
 CC := gcc
 
-# One file per folder: khctl and its unit tests, the scenarios and the guests' load.
+# Each folder has one makefile of its own.
 include $(wildcard ctl/ctl.mk tests/unit/unit.mk tests/fuzz/fuzz.mk tests/mutants/mutants.mk tests/vm/vm.mk tools/lab/lab.mk tools/bench/bench.mk)
 
 .PHONY: help
@@ -36,8 +36,7 @@ help:
 	@echo "make clean          remove build/ (downloads stay in the cache)"
 	@echo "V=1 shows the commands; logs of the builds are in build/log/"
 
-# Inputs. Each step below knows by itself what is up to date; make only
-# keeps their order.
+# Each of these programs finds out itself what is up to date. make only keeps their order.
 .PHONY: deps sources kernels qemu
 deps:
 	$(Q)tools/deps
@@ -68,7 +67,8 @@ build/img/l1.img: tools/l1-image build/guest/initrd.gz build/lab/first build/ctl
 	@echo "  L1       $@"
 	$(Q)tools/l1-image build
 
-# Side by side, as each of the two has long steps for one CPU only. The image's inputs are known once both have run.
+# kernels and qemu run side by side, because each has long steps that use one CPU only. The inputs of the images are
+# known once both have run.
 .PHONY: all images
 all: build/stamp/sources
 	$(Q)$(MAKE) -j2 kernels qemu

@@ -24,7 +24,7 @@ check-khload: build/guest/bin/khload
 check-witness:
 	$(Q)tests/witness/test-witness.py
 
-# For the scenarios in which programs cannot be attached, one or all of them.
+# For the scenarios in which one BPF program, or all of them, cannot be attached.
 build/tests/vm/crowd.bpf.o: tests/vm/bpf/crowd.bpf.c
 	$(Q)mkdir -p $(@D)
 	@echo "  BPF      $@"
@@ -42,7 +42,7 @@ build/tests/vm/without: tests/vm/bpf/without.c
 
 images: build/tests/vm/crowd.bpf.o build/tests/vm/crowd build/tests/vm/without
 
-# A lab of its own, with the kernel that violates on purpose; nothing of it is in any other lab.
+# This lab has its own folder and the kernel that violates on purpose. No other lab contains that kernel.
 EVIDENCE_LAB := build/evidence/lab
 .PHONY: check-evidence
 check-evidence: all
@@ -52,7 +52,7 @@ check-evidence: all
 	$(Q)tools/l1-image $(EVIDENCE_LAB)
 	$(Q)KHCTL_LAB_BUILD=$(CURDIR)/$(EVIDENCE_LAB) KHCTL_EVIDENCE_OUT=$(CURDIR)/build tests/vm/run evidence blind
 
-# No false alarm in many upgrades in a row; not part of check. SOAK=5 for less.
+# Many upgrades in a row without a false alarm; not part of check. SOAK=5 runs five.
 .PHONY: soak
 soak: all
 	$(Q)tests/vm/soak.py $(or $(SOAK),20)
@@ -61,8 +61,8 @@ soak: all
 demo: all
 	$(Q)tests/vm/demo.py
 
-# What passes by in seconds of the wall wants the whole machine; in the others, which run two at a time, one of two CPUs
-# is idle otherwise. All run, also when one fails.
+# Scenarios before "--" depend on wall time, so each runs alone. The others leave one of two CPUs idle, so they run two at a
+# time. All scenarios run, also when one fails.
 VM_SCENARIOS := upgrade cards icount undo guests trace holder back -- damaged negative bad-input kexec
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)
