@@ -302,6 +302,10 @@ def check_readme(doc, complain):
     for name in glob.glob(os.path.join(TOP, "docs/*.md")):
         if f"docs/{os.path.basename(name)}" not in read("README.md"):
             complain(doc.name, 1, f"it does not name docs/{os.path.basename(name)}")
+    scenarios = re.search(r"^VM_SCENARIOS := (.*)$", read("tests/vm/vm.mk"), re.M)[1].split()
+    for name in scenarios:
+        if name != "--" and f"`tests/vm/{name}.py`" not in read("README.md"):
+            complain(doc.name, 1, f"it does not say what tests/vm/{name}.py shows")
     if told < 20:
         complain(doc.name, 1, "the tables of claims, messages and figures were not found")
 
