@@ -229,6 +229,7 @@ static void options(void **ctx)
 	REFUSES("-tpmdev\0emulator,id=t,chardev=c", "vm-helper", "TPM");
 	REFUSES("-netdev\0vhost-user,id=n,chardev=c", "vm-helper", "vhost-user");
 	REFUSES("-netdev\0tap,id=n,ifname=tap0,script=no", "vm-net", "tap0");
+	REFUSES("-device\0pcnet,netdev=n", "vm-net", "link");
 	REFUSES("-daemonize\0-drive\0file=img,format=raw", "vm-argv", "relative path img");
 	REFUSES("-daemonize\0-pidfile\0x.pid", "vm-argv", "relative path x.pid");
 	REFUSES("-daemonize\0-blockdev\0{\"driver\":\"file\",\"filename\":\"img\",\"node-name\":\"n\"}",

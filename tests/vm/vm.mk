@@ -40,7 +40,13 @@ build/tests/vm/without: tests/vm/bpf/without.c
 	@echo "  CC       $@"
 	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -o $@ $<
 
-images: build/tests/vm/crowd.bpf.o build/tests/vm/crowd build/tests/vm/without
+# Asks a QEMU in L1, which has no Python.
+build/tests/vm/qmp: tests/vm/qmp.c
+	$(Q)mkdir -p $(@D)
+	@echo "  CC       $@"
+	$(Q)$(CC) -std=gnu11 -O2 -s -Wall -Wextra -Werror -static -o $@ $<
+
+images: build/tests/vm/qmp build/tests/vm/crowd.bpf.o build/tests/vm/crowd build/tests/vm/without
 
 # This lab has its own folder and the kernel that violates on purpose. No other lab contains that kernel.
 EVIDENCE_LAB := build/evidence/lab
@@ -63,6 +69,6 @@ demo: all
 
 # Scenarios before "--" depend on wall time, so each runs alone. The others leave one of two CPUs idle, so they run two at a
 # time. All scenarios run, also when one fails.
-VM_SCENARIOS := upgrade cards icount undo guests trace holder back -- damaged negative bad-input kexec
+VM_SCENARIOS := upgrade cards icount undo guests trace holder back -- damaged negative bad-input fidelity kexec
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)
