@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/guard.h"
 #include "base/intr.h"
 #include "base/out.h"
 #include "base/phase.h"
@@ -19,8 +20,10 @@
 #include "host/pci.h"
 #include "preflight/preflight.h"
 #include "state/manifest.h"
+#include "undo.h"
 #include "verbs.h"
 #include "vm/vm_machine.h"
+#include "vm/vm_run_on.h"
 #include "vm/vm_save.h"
 
 struct upgrade {
@@ -31,6 +34,7 @@ struct upgrade {
 	char cmdline[CMDLINE_MAX];	/* of the new kernel */
 	struct kh_plan *plan;
 	struct watcher watcher;
+	struct guard guard;		/* lets the guests run on if this process is killed */
 	bool refused;
 	bool pending;			/* the state area speaks of this upgrade */
 	bool paused;			/* guests may be stopped */
@@ -154,6 +158,24 @@ static int plan_left_behind(struct upgrade *u, struct kh_err *e)
 	return 0;
 }
 
+/* Runs in the guard, when khctl upgrade was killed before the jump. */
+static void rescue(void *ctx)
+{
+	struct upgrade *u = ctx;
+	struct kh_err e = { 0 };
+	unsigned int i;
+
+	if (!state_reread(&u->pf.state, &e) && !undo_pending(&u->pf.state))
+		return;
+	for (i = 0; i < u->pf.nr_vms; i++)
+		qmp_take_over(&u->pf.vm[i].q);
+	if (undo_upgrade(&u->pf.state, u->plan, u->pf.vm, u->pf.nr_vms, &e))
+		talk("the upgrade was killed, and not all of it is undone: %s; khctl abort tries again",
+		     e.msg);
+	else
+		talk("the upgrade was killed: the new kernel is unloaded, the guests run on");
+}
+
 static int plan_enter(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
@@ -199,6 +221,10 @@ static int plan_enter(void *ctx, struct kh_err *e)
 		rc = plan_left_behind(u, e);
 	if (rc)
 		return rc;
+	rc = guard_start(&u->guard, rescue, u);
+	if (rc)
+		return err_set(e, rc, "cannot start the process that undoes this upgrade if khctl is killed: %s",
+			       strerror(-rc));
 	/* From here on, for the guests still run. What cannot be seen makes claims unknown later. */
 	if (!u->o->no_instruments)
 		watcher_start(&u->watcher, &u->pf.state, KH_OLD, u->plan,
@@ -219,6 +245,7 @@ static int plan_undo(void *ctx, struct kh_err *e)
 		rc = state_commit(&u->pf.state, KH_ABORTED, u->plan);
 	u->pending = false;
 	watcher_stop(&u->watcher);
+	guard_end(&u->guard);
 	return rc ? err_set(e, rc, "cannot write the state area: %s", strerror(-rc)) : 0;
 }
 
@@ -383,15 +410,8 @@ static int save_enter(void *ctx, struct kh_err *e)
 static int save_undo(void *ctx, struct kh_err *e)
 {
 	struct upgrade *u = ctx;
-	struct kh_err mine;
-	unsigned int i;
-	int rc = 0;
+	int rc = u->paused ? vm_run_on_all(u->pf.vm, u->pf.nr_vms, e) : 0;
 
-	for (i = 0; u->paused && i < u->pf.nr_vms; i++) {
-		memset(&mine, 0, sizeof(mine));
-		if (vm_run_on(&u->pf.vm[i], &mine))
-			rc = err_set(e, mine.rc, "%s: %s", u->pf.vm[i].qmp_path, mine.msg);
-	}
 	u->paused = false;
 	if (u->recording)
 		recorder_stop();

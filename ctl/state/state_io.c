@@ -169,6 +169,12 @@ static int find_commit(struct state *s, struct kh_err *e)
 	return 0;
 }
 
+int state_reread(struct state *s, struct kh_err *e)
+{
+	s->log_seq = 0;
+	return find_commit(s, e);
+}
+
 static bool super_good(const struct kh_super *super)
 {
 	struct kh_super was = *super;

@@ -53,6 +53,9 @@ int state_attach(struct state *s, void *base, uint64_t size, struct kh_err *e);
 int state_open(struct state *s, const char *path, bool write, struct kh_err *e);
 void state_close(struct state *s);
 
+/** state_reread() - learn what another process wrote to it meanwhile. Return: 0 or -EBADMSG. */
+int state_reread(struct state *s, struct kh_err *e);
+
 /** state_part() - the first byte of a part */
 char *state_part(const struct state *s, enum kh_part part);
 

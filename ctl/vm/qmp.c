@@ -121,6 +121,7 @@ int qmp_attach(struct qmp *q, int fd, int cancel_fd, struct kh_err *e)
 	q->cancel_fd = cancel_fd;
 	q->len = 0;
 	q->broken = false;
+	q->cut = false;
 	if (!q->timeout_ms)
 		q->timeout_ms = QMP_TIMEOUT_MS;
 	q->buf = malloc(QMP_MAX_MESSAGE);
@@ -135,6 +136,12 @@ int qmp_attach(struct qmp *q, int fd, int cancel_fd, struct kh_err *e)
 	return rc;
 }
 
+/* No other client of this host uses the numbers that follow. */
+static uint64_t first_id(void)
+{
+	return (uint64_t)getpid() << 20;
+}
+
 int qmp_open(struct qmp *q, const char *path, int cancel_fd, pid_t *pid, struct kh_err *e)
 {
 	int fd;
@@ -143,10 +150,16 @@ int qmp_open(struct qmp *q, const char *path, int cancel_fd, pid_t *pid, struct 
 	fd = connect_to(path, pid, e);
 	if (fd < 0)
 		return fd;
-	/* No client before this one used the same numbers. */
 	if (!q->last_id)
-		q->last_id = (uint64_t)getpid() << 20;
+		q->last_id = first_id();
 	return qmp_attach(q, fd, cancel_fd, e);
+}
+
+void qmp_take_over(struct qmp *q)
+{
+	q->last_id = first_id();
+	q->len = 0;
+	q->cut = true;
 }
 
 void qmp_close(struct qmp *q)
@@ -232,32 +245,39 @@ int qmp_send(struct qmp *q, const char *cmd, struct json_object *args, int pass_
 	return rc;
 }
 
+/* Take the first line out of the buffer. Return: its object, or NULL if the line is none. */
+static struct json_object *parse_line(struct qmp *q, size_t used)
+{
+	struct json_object *o = json_tokener_parse(q->buf);
+
+	q->len -= used;
+	memmove(q->buf, q->buf + used, q->len);
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
 /* A whole line of the buffer. Return: 0, -EAGAIN when there is none yet, -EPROTO. */
 static int take_line(struct qmp *q, struct json_object **msg)
 {
+	bool blank, cut;
 	char *nl;
-	size_t used;
 
 	for (;;) {
 		nl = memchr(q->buf, '\n', q->len);
 		if (!nl)
 			return q->len < QMP_MAX_MESSAGE ? -EAGAIN : -EPROTO;
 		*nl = '\0';
-		used = nl + 1 - q->buf;
-		if (q->buf[strspn(q->buf, " \t\r")])
-			break;
-		q->len -= used;
-		memmove(q->buf, q->buf + used, q->len);
+		blank = !q->buf[strspn(q->buf, " \t\r")];
+		*msg = parse_line(q, nl + 1 - q->buf);
+		cut = q->cut;
+		q->cut = false;
+		if (*msg)
+			return 0;
+		if (!blank && !cut)
+			return -EPROTO;
 	}
-	*msg = json_tokener_parse(q->buf);
-	q->len -= used;
-	memmove(q->buf, q->buf + used, q->len);
-	if (!json_object_is_type(*msg, json_type_object)) {
-		json_object_put(*msg);
-		*msg = NULL;
-		return -EPROTO;
-	}
-	return 0;
 }
 
 static int fill(struct qmp *q)

@@ -33,6 +33,7 @@ struct qmp {
 	size_t len;
 	uint64_t last_id;
 	bool broken;
+	bool cut;	/* the next line may lack its beginning */
 };
 
 /** qmp_open() - connect and negotiate. @pid: of the process behind the socket. Return: 0 or -errno. */
@@ -41,6 +42,13 @@ int qmp_open(struct qmp *q, const char *path, int cancel_fd, pid_t *pid, struct 
 /** qmp_attach() - negotiate over a connected socket, which is closed on failure too. */
 int qmp_attach(struct qmp *q, int fd, int cancel_fd, struct kh_err *e);
 void qmp_close(struct qmp *q);
+
+/**
+ * qmp_take_over() - use a connection on which another process spoke and listened until now
+ *
+ * That process may have read a part of a line, and replies to it may be under way.
+ */
+void qmp_take_over(struct qmp *q);
 
 /**
  * qmp_send() - a command, without waiting for its reply

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include "base/tsc.h"
@@ -41,8 +40,7 @@ int vm_set_mode(struct qmp *q, bool on, uint64_t bandwidth, struct kh_err *e)
 	return qmp_cmd(q, "migrate-set-parameters", args, NULL, e);
 }
 
-/* The stream's description of itself takes a third of the time for which it is written. */
-static int suppress_vmdesc(struct vm *vm, bool on, struct kh_err *e)
+int vm_suppress_vmdesc(struct vm *vm, bool on, struct kh_err *e)
 {
 	struct json_object *args = json_object_new_object();
 
@@ -86,7 +84,7 @@ int vm_save_prepare(struct vm_save *s, struct kh_err *e)
 	if (!rc)
 		rc = vm_set_mode(&s->vm->q, true, 0, e);
 	if (!rc)
-		rc = suppress_vmdesc(s->vm, true, e);
+		rc = vm_suppress_vmdesc(s->vm, true, e);
 	if (rc)
 		return rc;
 	if (pipe2(fds, O_CLOEXEC))
@@ -230,102 +228,5 @@ int vm_save_run(struct vm_save *s, struct kh_err *e)
 	XXH3_freeState(hash);
 	if (!rc && (!s->stop_tsc || !s->size))
 		rc = err_set(e, -EPROTO, "QEMU completed without stopping the guest");
-	return rc;
-}
-
-/* query-migrate's status into @status. */
-static int migration_status(struct vm *vm, char *status, size_t size, struct kh_err *e)
-{
-	struct json_object *ret;
-	int rc;
-
-	rc = qmp_cmd(&vm->q, "query-migrate", NULL, &ret, e);
-	if (rc)
-		return rc;
-	copy_str(status, size, jstr(ret, "status"));
-	json_object_put(ret);
-	return 0;
-}
-
-static bool one_of(const char *s, const char * const *list)
-{
-	for (; *list; list++)
-		if (!strcmp(s, *list))
-			return true;
-	return false;
-}
-
-static void pause_ms(int ms)
-{
-	const struct timespec ts = { .tv_nsec = ms * 1000000L };
-
-	nanosleep(&ts, NULL);
-}
-
-/* QEMU tells of the end of a migration in more than one step; only its status is final. */
-static int wait_migration_over(struct vm *vm, struct kh_err *e)
-{
-	static const char * const over[] = { "", "none", "completed", "failed", "cancelled", NULL };
-	char status[32];
-	int i, rc;
-
-	rc = migration_status(vm, status, sizeof(status), e);
-	if (rc || one_of(status, over))
-		return rc;
-	rc = qmp_cmd(&vm->q, "migrate_cancel", NULL, NULL, e);
-	for (i = 0; !rc && i < QMP_TIMEOUT_MS; i++) {
-		rc = migration_status(vm, status, sizeof(status), e);
-		if (rc || one_of(status, over))
-			return rc;
-		pause_ms(1);
-	}
-	return rc ? rc : err_set(e, -ETIMEDOUT, "migration does not end: %s", status);
-}
-
-static int wait_running(struct vm *vm, struct kh_err *e)
-{
-	static const char * const stopped[] = { "postmigrate", "paused", "prelaunch", NULL };
-	bool asked = false;
-	int i, rc;
-
-	for (i = 0; i < QMP_TIMEOUT_MS; i++) {
-		rc = vm_status(vm, e);
-		if (rc || !strcmp(vm->status, "running"))
-			return rc;
-		/* finish-migrate passes by itself. */
-		if (!asked && one_of(vm->status, stopped)) {
-			rc = qmp_cmd(&vm->q, "cont", NULL, NULL, e);
-			if (rc)
-				return rc;
-			asked = true;
-			continue;
-		}
-		pause_ms(1);
-	}
-	return err_set(e, -ETIMEDOUT, "guest does not run on: %s", vm->status);
-}
-
-int vm_run_on(struct vm *vm, struct kh_err *e)
-{
-	pid_t pid;
-	int rc;
-
-	vm->q.on_event = NULL;
-	vm->q.cancel_fd = -1;
-	/* Replies of an interrupted exchange may be under way: begin anew. */
-	qmp_close(&vm->q);
-	rc = qmp_open(&vm->q, vm->qmp_path, -1, &pid, e);
-	if (!rc && vm->pid > 0 && pid != vm->pid)
-		rc = err_set(e, -EPERM, "process %d answers at %s, not process %d", pid,
-			     vm->qmp_path, vm->pid);
-	if (!rc)
-		rc = wait_migration_over(vm, e);
-	if (!rc)
-		rc = wait_running(vm, e);
-	if (!rc)
-		rc = vm_set_mode(&vm->q, false, vm->max_bandwidth ? vm->max_bandwidth :
-				 VM_BANDWIDTH, e);
-	if (!rc)
-		rc = suppress_vmdesc(vm, vm->suppress_vmdesc, e);
 	return rc;
 }

@@ -191,6 +191,27 @@ static void split_anywhere(void **ctx)
 	json_object_put(msg);
 }
 
+/* Another process read half of a line; a reply to that process is under way with a number of its own. */
+static void taken_over(void **ctx)
+{
+	struct json_object *ret;
+	char text[200];
+
+	(void)ctx;
+	assert_int_equal(attach(GREETING CAPS_OK, -1), 0);
+	qmp_take_over(&q);
+	snprintf(text, sizeof(text), "\"b\": 1}, \"id\": 2}\r\n{\"return\": {}, \"id\": 2}\r\n"
+		 "{\"return\": {\"status\": \"running\"}, \"id\": %llu}\r\n",
+		 (unsigned long long)q.last_id + 1);
+	say(text);
+	assert_int_equal(qmp_cmd(&q, "query-status", NULL, &ret, &e), 0);
+	assert_string_equal(jstr(ret, "status"), "running");
+	json_object_put(ret);
+	/* Only the first line may lack its beginning. */
+	say("\"b\": 1}\r\n");
+	assert_int_equal(qmp_cmd(&q, "query-status", NULL, NULL, &e), -EPROTO);
+}
+
 static void cancelled(void **ctx)
 {
 	int fd = eventfd(1, EFD_CLOEXEC);
@@ -247,6 +268,7 @@ int main(void)
 		cmocka_unit_test_teardown(reply_without_id, teardown),
 		cmocka_unit_test_teardown(events_in_between, teardown),
 		cmocka_unit_test_teardown(split_anywhere, teardown),
+		cmocka_unit_test_teardown(taken_over, teardown),
 		cmocka_unit_test_teardown(cancelled, teardown),
 		cmocka_unit_test_teardown(passes_fds, teardown),
 		cmocka_unit_test(no_socket),

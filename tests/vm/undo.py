@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Before the jump everything can be taken back: by a signal at any time, and when a step fails.
+"""Before the jump everything can be taken back: by a signal at any time, when a step fails, and when khctl is killed.
 
 The guest runs on with its device, the new kernel is unloaded, and the next upgrade works.
 """
@@ -19,13 +19,13 @@ LOADED = "read loaded < /sys/kernel/kexec_loaded; [ $loaded = 1 ]"
 
 # nothing can go past a VM that does not answer: the upgrade is caught in the middle of saving
 AMID_SAVE = ("kill -STOP $(cat /run/g2.pid); until [ $(saves) -gt $n ] || ! kill -0 $pid; do :; done; "
-             "kill -{} $pid; kill -CONT $(cat /run/g2.pid)")
+             "kill -{}; kill -CONT $(cat /run/g2.pid)")
 
 # when to act, as a shell condition in L1 (without a fork where time is short), and what to do
 POINTS = [
     ("during the checks", 'grep -q "FLOCK.* $pid " /proc/locks', "kill -TERM $pid"),
     ("once the new kernel is loaded", LOADED, "kill -TERM $pid"),
-    ("while guests are saved", LOADED, AMID_SAVE.format("TERM")),
+    ("while guests are saved", LOADED, AMID_SAVE.format("TERM $pid")),
 ]
 
 
@@ -77,19 +77,43 @@ def interrupted(tap, l1, life):
 
 
 def killed(tap, l1, life):
-    """Nothing can be undone by who is gone: khctl abort does it, and takes away what was left attached."""
+    """A khctl that is killed undoes nothing. Its guard does, and there is nothing left to do for khctl abort."""
     tap.say("khctl upgrade is killed while guests are saved")
     before = life.both()
     second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
-    status, output = disturbed(l1, LOADED, AMID_SAVE.format("KILL"))
+    status, output = disturbed(l1, LOADED, AMID_SAVE.format("KILL $pid"))
     tap.check("killed: it was", status == 128 + 9, f"{status}\n{output}")
-    there = attached(l1)
-    tap.check("killed: programs, pins and the recorder are left", there == ["programs", "pins", "recorder"], there)
+    # the lock is the guard's until it has done all
+    l1.check("i=0; while khctl abort 2>&1 | grep -q 'another khctl is at work' && [ $i -lt 600 ]; do usleep 50000; "
+             "i=$((i+1)); done")
+    said = l1.check("cat /run/out")
+    tap.check("killed: the guard says that the guests run on", "was killed: the new kernel is unloaded" in said, said)
     status, data, talk = khctl(l1, "abort")
-    tap.check("killed: khctl abort undoes it", status == 0 and data["result"] == "undone", talk)
+    tap.check("killed: nothing is left to undo", status == 0 and data["result"] == "nothing to do", talk)
+    check_after_kill(tap, l1, life, before, second, "killed")
+
+
+def killed_with_its_guard(tap, l1, life):
+    """As systemd ends a whole control group: khctl abort undoes it, and takes away what was left attached."""
+    tap.say("khctl upgrade and its guard are killed while guests are saved")
+    before = life.both()
+    second = serial_until(l1, "g2", lambda r: r["ready"], "load", 180)
+    status, output = disturbed(l1, LOADED, AMID_SAVE.format("KILL $(pidof khctl-guard) $pid"))
+    tap.check("killed with its guard: it was", status == 128 + 9, f"{status}\n{output}")
+    there = attached(l1)
+    tap.check("killed with its guard: programs, pins and the recorder are left", there == ["programs", "pins", "recorder"], there)
+    status, data, talk = khctl(l1, "check --kernel /boot/bzImage-b --qmp /run/g2.qmp --qmp /run/g1.qmp")
+    failed = [c["id"] for c in data["checks"] if not c["ok"]]
+    tap.check("killed with its guard: another upgrade is refused until then", status == 3 and "state-busy" in failed, talk)
+    status, data, talk = khctl(l1, "abort")
+    tap.check("killed with its guard: khctl abort undoes it", status == 0 and data["result"] == "undone", talk)
+    check_after_kill(tap, l1, life, before, second, "killed with its guard")
+
+
+def check_after_kill(tap, l1, life, before, second, what):
     # links that lose their pin are detached by the kernel, one after the other, when it finds the time
     l1.check('i=0; while [ -n "$(bpftool prog show)" ] && [ $i -lt 600 ]; do usleep 50000; i=$((i+1)); done')
-    check_as_before(tap, l1, life, before, "killed")
+    check_as_before(tap, l1, life, before, what)
     check_second_guest(tap, l1, second)
 
 
@@ -119,7 +143,7 @@ def main():
     with lab(tap, "undo", kernel="a", guests=("g1", "g2")) as l1:
         life = Life(l1)
         life.ready()
-        for part in (interrupted, killed, a_guest_dies, and_then_it_works):
+        for part in (interrupted, killed, killed_with_its_guard, a_guest_dies, and_then_it_works):
             part(tap, l1, life)
         check_logs(tap, l1)
     tap.finish()
