@@ -10,7 +10,7 @@ A command that would change the machine is not run; what it names is checked ins
 - "khctl VERB ...": the options are those that khctl VERB --help prints, and no required one is missing,
 - programs and paths of the tree exist, and so do the subcommands of tools/patches,
 - QEMU's and ndctl's options and the kernel parameters of the host guide are those of the lab,
-- links and anchors lead somewhere; claims, checks and messages are those of the sources,
+- links and anchors lead somewhere; claims, checks and messages (of faults, too) are those of the sources,
 - figures of the README are those of docs/blackout*.md, and the picture is the one that docs/draw.py draws.
 """
 import functools
@@ -310,6 +310,29 @@ def check_readme(doc, complain):
         complain(doc.name, 1, "the tables of claims, messages and figures were not found")
 
 
+def check_failures(doc, complain):
+    """The tables of faults quote messages that khctl has, and name checks that there are."""
+    sources = {p: read(os.path.relpath(p, TOP)) for p in glob.glob(os.path.join(TOP, "ctl/**/*.c"), recursive=True)}
+    checks = "".join(text for p, text in sources.items() if "/preflight/" in p or "/vm/" in p)
+    # a message may be spread over the lines of a literal
+    said = re.sub(r'"\s*\n\s*"', "", "".join(sources.values()))
+    told = 0
+    for number, line in doc.tables:
+        cells = line.split("|")
+        if len(cells) != 6 or "shown by" in line:
+            continue
+        for message in re.findall(r"`([^`]+)`", re.sub(r"`khctl [a-z]+`", "", cells[2])):
+            told += 1
+            check = re.match(r"([a-z]+(?:-[a-z]+)*): ", message)
+            if check and f'"{check[1]}"' in checks:
+                message = message[check.end():]
+            for piece in re.split(r"\b(?:NAME|BDF|N)\b|\.\.\.", message):
+                if piece.strip() not in said:
+                    complain(doc.name, number, f"khctl has no message '{piece.strip()}'")
+    if told < 20:
+        complain(doc.name, 1, "the tables of faults were not found")
+
+
 def check_host_guide(doc, complain):
     """Kernel parameters and options of QEMU are those of the lab."""
     guest, lab = read("tools/lab/l1-guest"), read("tools/lab/lab.py")
@@ -366,6 +389,7 @@ def main():
         commands += doc.commands
     check_readme(docs["README.md"], complain)
     check_host_guide(docs["docs/host-guide.md"], complain)
+    check_failures(docs["docs/failures.md"], complain)
     check_picture(complain)
     commands += check_man(complain)
     if commands < 100:
