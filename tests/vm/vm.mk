@@ -69,6 +69,6 @@ demo: all
 
 # Scenarios before "--" depend on wall time, so each runs alone. The others leave one of two CPUs idle, so they run two at a
 # time. All scenarios run, also when one fails.
-VM_SCENARIOS := upgrade cards icount undo guests trace holder back -- damaged negative bad-input fidelity kexec
+VM_SCENARIOS := upgrade cards icount undo guests trace holder back -- damaged negative bad-input fidelity storage kexec
 check-vm: all
 	$(Q)tests/vm/run $(VM_SCENARIOS)
