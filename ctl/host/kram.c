@@ -64,17 +64,7 @@ int kram_read(struct kram *k, struct kh_err *e)
 		k->root_pages = 0;
 	if (read_u64(KRAM_SYSFS "/owners/iommu_irt", &k->irt_pages))
 		k->irt_pages = 0;
-	if (read_u64(KRAM_SYSFS "/e820_entries", &k->e820_entries) ||
-	    read_u64(KRAM_SYSFS "/e820_entries_max", &k->e820_entries_max))
-		k->e820_entries = 0;
 	return 0;
-}
-
-int kram_map_fits(const struct kram *k)
-{
-	if (!k->e820_entries)
-		return -ENODATA;
-	return k->e820_entries > k->e820_entries_max ? -E2BIG : 0;
 }
 
 int kram_recount(struct kram *k)

@@ -27,8 +27,6 @@ struct kram {
 	struct kram_area area[KRAM_MAX_AREAS];
 	uint64_t root_pages;
 	uint64_t irt_pages;
-	uint64_t e820_entries;		/* of the memory map, 0: the kernel does not tell */
-	uint64_t e820_entries_max;	/* that a kexec hands on */
 };
 
 /** kram_read() - Return: 0; -ENOENT when the kernel has none; -errno with a message. */
@@ -42,16 +40,6 @@ int kram_read(struct kram *k, struct kh_err *e);
  */
 int kram_recount(struct kram *k);
 void kram_close(struct kram *k);
-
-/**
- * kram_map_fits() - does a kexec hand on the whole memory map
- *
- * The next kernel learns of KRAM and of guest RAM from that map. A kexec drops the entries beyond
- * the last one that fits into its boot parameters.
- *
- * Return: 0; -E2BIG if it does not, -ENODATA if the kernel does not tell.
- */
-int kram_map_fits(const struct kram *k);
 
 bool kram_adopted(const struct kram *k);
 

@@ -130,27 +130,6 @@ static void check_overlap(struct preflight *pf)
 	check_ok(pf, "kram-overlap", "", "no area overlaps System RAM");
 }
 
-static void check_e820(struct preflight *pf)
-{
-	static const char want[] = "a memory map that a kexec hands on as a whole";
-	unsigned long long nr = pf->kram.e820_entries, max = pf->kram.e820_entries_max;
-
-	switch (kram_map_fits(&pf->kram)) {
-	case 0:
-		check_ok(pf, "e820-entries", "", "%llu entries, a kexec hands on %llu", nr, max);
-		break;
-	case -E2BIG:
-		check_bad(pf, "e820-entries", "", want,
-			  "boot with fewer memmap= ranges, or with firmware whose map has fewer entries",
-			  "%llu entries, a kexec hands on %llu: the next kernel would not know of the rest",
-			  nr, max);
-		break;
-	default:
-		check_bad(pf, "e820-entries", "", want, "boot a kernel whose KRAM tells how many there are",
-			  "there is no " KRAM_SYSFS "/e820_entries");
-	}
-}
-
 static void check_mode(struct preflight *pf, unsigned int unit)
 {
 	struct kh_man_unit r;
@@ -260,7 +239,6 @@ void check_host(struct preflight *pf, const struct preflight_in *in)
 	check_kram(pf);
 	if (pf->have_kram) {
 		check_overlap(pf);
-		check_e820(pf);
 		check_recorder(pf);
 	}
 	check_iommu(pf);

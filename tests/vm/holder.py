@@ -14,19 +14,14 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from vfio import ATTACH, CARD, DAX, KEPT, MAP, MAP_OTHER, PRESERVE, RING, bind, config, holder, holding  # noqa: E402
 from life import PEER, RATE, RING as ROOM, Life  # noqa: E402
-from scenario import KERNELS, Tap, check_logs, kram_pages, lab, save_kernel_log, witness  # noqa: E402
+from scenario import KERNELS, Tap, check_logs, lab, save_kernel_log, witness  # noqa: E402
 
 ON, OFF = f"set={PRESERVE}", "set=0"
 ANONYMOUS = f"map={RING},-,0"
 BOTH = hex(PRESERVE | KEPT)
 # Its group has two functions, and a driver for one of them.
 NEIGHBOUR = "0000:02:00.0"
-# RAM that is not adjacent to the KRAM area. The next kernel must not count it as an area.
-SMALL = "2M:0x1db000000"
-# A second device with MSI-X.
-SECOND = "0000:03:00.0"
-MACHINE = ["-device", "pcie-root-port,id=port3,bus=pcie.0,chassis=3,addr=0x13", "-device", "virtio-serial-pci,bus=port3",
-           "-device", "pcie-root-port,id=port2,bus=pcie.0,chassis=2,addr=0x12",
+MACHINE = ["-device", "pcie-root-port,id=port2,bus=pcie.0,chassis=2,addr=0x12",
            "-device", "pci-testdev,bus=port2,addr=0x0.0,multifunction=on", "-device", "pci-testdev,bus=port2,addr=0x0.1"]
 COMMAND, MSIX_ENABLE, MASTER = 4, 0x8000, 4
 MSIX_CONTROL = 0xa2     # of the e1000e (82574)
@@ -69,20 +64,6 @@ def refusals(tap, l1):
     tap.check("while it is set, unmapping works", out["unmap=" + RING][0] == "ok", out)
     tap.check("while it is set, plain MSI cannot be set up", out["irqs=msi"][0] == "EBUSY", out)
     tap.check("it can be cleared", out[OFF][0] == "ok", out)
-
-
-def two_devices(tap, l1):
-    """Two devices in one container, preserved and released group by group, as by an upgrade that is cancelled."""
-    def pages(*flags):
-        out = holder(l1, *ATTACH, "device", "join=" + SECOND, MAP, *flags)
-        tap.check(f"two devices in one container: {' '.join(flags) or 'no flags'}", all(r == "ok" for r, _ in out.values()), out)
-        return kram_pages(l1)
-
-    tap.check("vfio-pci has the second device", bind(l1, SECOND))
-    used, owners = pages()
-    for first, second in ((OFF, "other=0"), ("other=0", OFF)):
-        now, left = pages(ON, f"other={PRESERVE}", first, second)
-        tap.check("no page of their tables is left in KRAM", now == used, f"{used} {now} {owners} {left}")
 
 
 def writes(l1, mark):
@@ -227,12 +208,9 @@ def registers(tap, l1):
 
 def main():
     tap = Tap()
-    with lab(tap, "holder", kernel="a", guests=(), machine=MACHINE, memmap={"small": SMALL}) as l1:
-        tap.check("a KRAM area that is too small is not reserved", l1.check("cat /sys/kernel/kram/nr_areas").strip() == "1"
-                  and l1.run(f"grep -i kram /proc/iomem | grep -q {SMALL.split(':')[1][2:]}")[0] != 0, l1.check("cat /proc/iomem"))
+    with lab(tap, "holder", kernel="a", guests=(), machine=MACHINE) as l1:
         bind(l1, NEIGHBOUR)
         refusals(tap, l1)
-        two_devices(tap, l1)
         jumps(tap, l1, let_go(tap, l1))
         registers(tap, l1)
         check_logs(tap, l1, ())

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from vfio import ATTACH, CARD, bind, holder  # noqa: E402
+from vfio import ATTACH, bind, holder  # noqa: E402
 from scenario import (  # noqa: E402
     Life, Tap, check_same_life, check_traffic, jump, khctl, lab, witness)
 
@@ -31,13 +31,6 @@ def flag_unknown(tap, l1):
     out = holder(l1, *ATTACH, "device", "get", "set=1")
     tap.check("VFIO_GROUP_GET_FLAGS and VFIO_GROUP_SET_FLAGS fail with ENOTTY",
               out["device"][0] == "ok" and out["get"][0] == out["set=1"][0] == "ENOTTY", out)
-
-
-def left_held(tap, l1):
-    """The kernel that does not adopt gives the card to nobody."""
-    held = l1.check("cat /sys/kernel/kram/held").split()
-    tap.check("the card is held, and no driver of the host has it", held == [CARD]
-              and l1.run(f"[ ! -e /sys/bus/pci/devices/{CARD}/driver ]")[0] == 0, held)
 
 
 def harmful(tap, name, arguments, wanted, reason, seen, more=None):
@@ -102,7 +95,7 @@ def main():
     tap.say("adoption switched off")
     harmful(tap, "noadopt", "--kernel /boot/bzImage-b --append '{noadopt}'", "append",
             ("kram=noadopt", lambda l1: "noadopt" in l1.check("cat /sys/kernel/kram/state")),
-            ("iommu.translation", "nic.bus_master"), left_held)
+            ("iommu.translation", "nic.bus_master", "nic.reset"))
     tap.say("an unpatched QEMU")
     unpatched_qemu(tap)
     tap.finish()

@@ -9,8 +9,6 @@
  *	container		open a container and put the group into it
  *	iommu			the container is a type1v2 one from here on
  *	device			open the device
- *	join=BDF		open a second device, in a group of its own, in the same container
- *	other=FLAGS		VFIO_GROUP_SET_FLAGS of that group
  *	close=WHAT		group, container or device
  *	get, get=ARGSZ		VFIO_GROUP_GET_FLAGS
  *	set=FLAGS[,ARGSZ]	VFIO_GROUP_SET_FLAGS
@@ -55,46 +53,20 @@ struct group_flags {
 #define COMMAND			4
 #define COMMAND_MEMORY_MASTER	6
 
-/* Returns a file descriptor or -errno. */
-static int group_of(const char *bdf)
+static int group_open(struct holder *h, const char *arg)
 {
 	char link[128], to[512], path[64];
 	ssize_t n;
-	int fd;
 
-	snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	(void)arg;
+	snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s/iommu_group", h->bdf);
 	n = readlink(link, to, sizeof(to) - 1);
 	if (n < 0)
 		return -errno;
 	to[n] = '\0';
 	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(to, '/') + 1);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-static int group_open(struct holder *h, const char *arg)
-{
-	(void)arg;
-	h->group = group_of(h->bdf);
-	return h->group < 0 ? h->group : 0;
-}
-
-static int join(struct holder *h, const char *bdf)
-{
-	h->other_group = group_of(bdf);
-	if (h->other_group < 0)
-		return h->other_group;
-	if (ioctl(h->other_group, VFIO_GROUP_SET_CONTAINER, &h->container))
-		return -errno;
-	h->other_device = ioctl(h->other_group, VFIO_GROUP_GET_DEVICE_FD, bdf);
-	return h->other_device < 0 ? -errno : 0;
-}
-
-static int other_set(struct holder *h, const char *arg)
-{
-	struct group_flags gf = { .argsz = sizeof(gf), .flags = strtoul(arg, NULL, 0) };
-
-	return ioctl(h->other_group, GROUP_SET_FLAGS, &gf) ? -errno : 0;
+	h->group = open(path, O_RDWR | O_CLOEXEC);
+	return h->group < 0 ? -errno : 0;
 }
 
 static int container_open(struct holder *h, const char *arg)
@@ -347,8 +319,6 @@ static const struct {
 	{ "container", container_open },
 	{ "iommu", iommu_set },
 	{ "device", device_open },
-	{ "join", join },
-	{ "other", other_set },
 	{ "close", close_one },
 	{ "get", flags_get },
 	{ "set", flags_set },
@@ -387,8 +357,7 @@ static int step(struct holder *h, const char *text)
 
 int main(int argc, char **argv)
 {
-	struct holder h = { .group = -1, .container = -1, .device = -1, .other_group = -1, .other_device = -1,
-			    .event = { -1, -1, -1 } };
+	struct holder h = { .group = -1, .container = -1, .device = -1, .event = { -1, -1, -1 } };
 	int i, ret = argc < 3 ? -EINVAL : 0;
 
 	h.bdf = argv[1];

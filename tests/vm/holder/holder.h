@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A holder of one VFIO group with one device, perhaps of a second one, and the card (82574, e1000e) as far as it is driven here. */
+/* A holder of one VFIO group with one device, and the card (82574, e1000e) as far as it is driven here. */
 #ifndef HOLDER_H
 #define HOLDER_H
 
@@ -13,7 +13,6 @@
 struct holder {
 	const char *bdf;
 	int group, container, device;
-	int other_group, other_device;	/* of join=BDF */
 	int event[VECTORS];
 	volatile uint32_t *regs;	/* BAR 0, NULL as long as nobody needs it */
 	size_t regs_size;

@@ -24,8 +24,6 @@ static int __init pci_preserve_init(void)
 	struct pci_preserve_slot *slot;
 	u32 i;
 
-	if (kram_next_held(0) < 0x10000)
-		static_branch_enable(&pci_held_key);
 	if (!ho)
 		return 0;
 	mutex_lock(&pci_preserve_lock);
@@ -61,8 +59,7 @@ static void __init forget(struct pci_preserve_slot *slot)
 
 /*
  * The IOMMU driver, which has just been set up, may have refused what it was
- * given. Bus master is cleared then, the functions are held, and no driver has
- * been bound yet.
+ * given. Bus master is cleared then, and no driver has been bound yet.
  */
 static int __init pci_preserve_settle(void)
 {
@@ -70,8 +67,6 @@ static int __init pci_preserve_settle(void)
 
 	if (kram_handover_adopted())
 		return 0;
-	if (kram_next_held(0) < 0x10000)
-		static_branch_enable(&pci_held_key);
 	while ((slot = pci_preserve_next(NULL)))
 		forget(slot);
 	return 0;
@@ -144,9 +139,6 @@ bool __pci_preserve_drop_write(struct pci_bus *bus, unsigned int devfn,
 	struct pci_preserve_slot *slot;
 	bool drop;
 
-	if (pos == PCI_COMMAND &&
-	    kram_held(pci_domain_nr(bus), bus->number, devfn))
-		*value &= ~PCI_COMMAND_MASTER;
 	slot = pci_preserve_find(pci_domain_nr(bus), bus->number, devfn);
 	if (!slot || !test_bit(PCI_PRESERVE_KEPT, &slot->flags) || pci_preserve_leaky)
 		return false;
@@ -173,11 +165,9 @@ void __pci_preserve_note_write(struct pci_bus *bus, unsigned int devfn, int pos,
 			    ip, pos, len, value);
 }
 
-/* It is not what was left: whatever it is, it is held and does no DMA. */
+/* It is not what was left: whatever it is, it does no DMA for a guest. */
 static void disown(struct pci_dev *dev, struct pci_preserve_slot *slot)
 {
-	kram_hold(dev->bus->number, dev->devfn);
-	static_branch_enable(&pci_held_key);
 	mutex_lock(&pci_preserve_lock);
 	pci_preserve_slot_put(slot);
 	pci_preserve_sweep_bridges();
@@ -320,55 +310,16 @@ void pci_preserve_pm_init(struct pci_dev *dev)
  * @dev: the function
  * @drv: the driver
  *
- * A driver that does not know it is kept would set it up anew. One that is held
- * has no driver at all until it is released.
+ * A driver that does not know it is kept would set it up anew.
  */
 bool pci_preserve_may_bind(struct pci_dev *dev, const struct pci_driver *drv)
 {
-	if (kram_held(pci_domain_nr(dev->bus), dev->bus->number, dev->devfn)) {
-		pci_info(dev, "held until it is written to /sys/kernel/kram/release, not given to %s\n",
-			 drv->name);
-		return false;
-	}
 	if (!pci_preserve_kept(dev))
 		return true;
 	if (drv->driver_managed_dma && !strcmp(drv->name, "vfio-pci"))
 		return true;
 	pci_info(dev, "kept for its guest, not given to %s\n", drv->name);
 	return false;
-}
-
-/**
- * pci_preserve_release - prepare a function that is held for its next driver
- * @segment: PCI segment group
- * @bus: bus number
- * @devfn: device and function
- *
- * Resets it: a driver that switches bus master on first of all would let it go
- * on with the addresses of the guest. A function that has no reset is left as it
- * is, and the log says so.
- *
- * Context: Process context. Sleeps.
- * Return: 0, also if there is no function; -errno if the reset failed.
- */
-int pci_preserve_release(int segment, u8 bus, u8 devfn)
-{
-	struct pci_dev *dev = pci_get_domain_bus_and_slot(segment, bus, devfn);
-	int ret;
-
-	if (!dev)
-		return 0;
-	ret = pci_reset_function(dev);
-	if (ret == -ENOTTY)
-		pci_warn(dev, "released without a reset: it has none\n");
-	else if (ret)
-		pci_err(dev, "not released: the reset failed (%d)\n", ret);
-	else
-		pci_info(dev, "reset and released\n");
-	pci_dev_put(dev);
-	if (ret == -ENOTTY)
-		ret = 0;
-	return ret;
 }
 
 /**

@@ -21,7 +21,6 @@
 		   IORESOURCE_SIZEALIGN | IORESOURCE_MEM_64)
 
 DEFINE_STATIC_KEY_FALSE(pci_preserve_key);
-DEFINE_STATIC_KEY_FALSE(pci_held_key);
 
 #ifdef CONFIG_KRAM_INJECT
 bool pci_preserve_leaky;
@@ -445,21 +444,6 @@ bool pci_preserve_down(struct pci_dev *dev)
 	return slot && test_bit(PCI_PRESERVE_DOWN, &slot->flags);
 }
 EXPORT_SYMBOL_GPL(pci_preserve_down);
-
-/**
- * pci_preserve_write_denied - may nobody write to this function from user space
- * @dev: the function
- *
- * Of the ways past a driver: config in sysfs and procfs.
- *
- * Context: Any.
- * Return: true for a function that is kept or held.
- */
-bool pci_preserve_write_denied(struct pci_dev *dev)
-{
-	return pci_preserve_kept(dev) ||
-	       kram_held(pci_domain_nr(dev->bus), dev->bus->number, dev->devfn);
-}
 
 /**
  * pci_preserve_lookup - is there a kept function at an address

@@ -43,8 +43,6 @@ struct pci_preserve_slot {
 
 /* Counts the slots in use: nothing preserved costs nothing. */
 DECLARE_STATIC_KEY_FALSE(pci_preserve_key);
-/* On from the first function that is held. */
-DECLARE_STATIC_KEY_FALSE(pci_held_key);
 extern struct mutex pci_preserve_lock;
 
 struct pci_preserve_slot *pci_preserve_find(int segment, u8 bus, u8 devfn);
@@ -74,8 +72,7 @@ static inline bool pci_preserve_drop_write(struct pci_bus *bus,
 					   unsigned int devfn, int pos,
 					   int len, u32 *value)
 {
-	return (static_branch_unlikely(&pci_preserve_key) ||
-		static_branch_unlikely(&pci_held_key)) &&
+	return static_branch_unlikely(&pci_preserve_key) &&
 	       __pci_preserve_drop_write(bus, devfn, pos, len, value);
 }
 

@@ -30,11 +30,10 @@ void kram_init(void);
 void kram_seal(void);
 
 /* What the architecture provides. */
-void arch_kram_stop_dma(bool hold);
+void arch_kram_stop_dma(void);
 void arch_kram_stop_device(const struct kram_device *dev);
 bool arch_kram_range_survives(phys_addr_t start, u64 size);
 bool arch_kram_next_adopts(void);
-bool arch_kram_handed_on(unsigned int *nr, unsigned int *max);
 void arch_kram_seal_clocks(struct kram_handover *h);
 void arch_kram_adopt_clocks(const struct kram_handover *h);
 
@@ -76,11 +75,6 @@ const struct kram_handover *kram_handover_adopted(void);
 struct kram_handover *kram_handover_current(void);
 void kram_refuse(const char *reason);
 bool kram_next_adopts(void);
-bool kram_handed_on(void);
-void kram_hold(u8 bus, u8 devfn);
-void kram_unhold(u8 bus, u8 devfn);
-bool kram_held(int segment, u8 bus, u8 devfn);
-unsigned int kram_next_held(unsigned int from);
 
 /* mm/kram/recorder.c */
 extern bool kram_recording;
@@ -127,9 +121,6 @@ static inline const struct kram_handover *kram_handover_adopted(void)
 static inline struct kram_handover *kram_handover_current(void) { return NULL; }
 static inline void kram_refuse(const char *reason) { }
 static inline bool kram_next_adopts(void) { return false; }
-static inline bool kram_held(int segment, u8 bus, u8 devfn) { return false; }
-static inline unsigned int kram_next_held(unsigned int from) { return 0x10000; }
-static inline void kram_hold(u8 bus, u8 devfn) { }
 
 #endif /* CONFIG_KRAM */
 

@@ -8,10 +8,6 @@
  * it up: from its holder's close to its release, and in the next kernel from
  * the first look at its bus to its release. A kept function's configuration
  * space is written by nobody but the user who holds it.
- *
- * A function is *held* if the previous kernel left it working and this kernel
- * refused to adopt it: it has no bus master and no driver until it is released
- * by /sys/kernel/kram/release.
  */
 #ifndef _LINUX_PCI_PRESERVE_H
 #define _LINUX_PCI_PRESERVE_H
@@ -37,8 +33,6 @@ bool pci_preserve_is_set(struct pci_dev *dev);
 bool pci_preserve_kept(struct pci_dev *dev);
 bool pci_preserve_kept_bridge(struct pci_dev *dev);
 bool pci_preserve_down(struct pci_dev *dev);
-bool pci_preserve_write_denied(struct pci_dev *dev);
-int pci_preserve_release(int segment, u8 bus, u8 devfn);
 const struct kram_device *pci_preserve_lookup(int segment, u8 bus, u8 devfn);
 int pci_preserve_add(struct pci_dev *dev);
 void pci_preserve_remove(struct pci_dev *dev);
@@ -56,15 +50,6 @@ static inline bool pci_preserve_kept_bridge(struct pci_dev *dev)
 }
 
 static inline bool pci_preserve_down(struct pci_dev *dev) { return false; }
-static inline bool pci_preserve_write_denied(struct pci_dev *dev)
-{
-	return false;
-}
-
-static inline int pci_preserve_release(int segment, u8 bus, u8 devfn)
-{
-	return 0;
-}
 
 static inline const struct kram_device *
 pci_preserve_lookup(int segment, u8 bus, u8 devfn)

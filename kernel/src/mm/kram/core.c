@@ -17,7 +17,6 @@
 #define pr_fmt(fmt) "kram: " fmt
 
 #include <linux/bitmap.h>
-#include <linux/crash_dump.h>
 #include <linux/crc32.h>
 #include <linux/export.h>
 #include <linux/init.h>
@@ -51,10 +50,6 @@ static bool kram_ready;
 static bool kram_noadopt;
 static struct kram_handover *kram_adopted;	/* a copy, or NULL */
 static const char *kram_refused;		/* the first reason */
-static const struct kram_handover *kram_named;	/* can be read, adopted or not */
-
-/* Functions of segment 0 that are held, by bus, device and function. */
-static DECLARE_BITMAP(kram_held_functions, 0x10000);
 
 static int __init kram_parse(char *arg)
 {
@@ -287,7 +282,6 @@ static int __init kram_adopt(void)
 	if (!kram_adopted)
 		return -ENOMEM;
 	memcpy(kram_adopted, given, sizeof(*given));
-	kram_named = kram_adopted;
 
 	for (n = 0; n < kram_nr_areas; n++) {
 		struct kram_area *a = &kram_areas[n];
@@ -312,25 +306,6 @@ static int __init kram_adopt(void)
 	kram_init_handover(generation);
 	arch_kram_adopt_clocks(kram_adopted);
 	return 0;
-}
-
-/*
- * The handover of areas that are not adopted, if it is whole. The header of its
- * area may be damaged, so its place is not taken from there.
- */
-static const struct kram_handover *__init kram_readable_handover(void)
-{
-	struct kram_area_header want;
-	struct kram_handover *h;
-
-	kram_layout(&kram_areas[0], 0, &want);
-	h = (void *)kram_areas[0].hdr + want.fixed_offset +
-	    KRAM_FIXED_HANDOVER * PAGE_SIZE;
-	if (h->magic != KRAM_HANDOVER_MAGIC ||
-	    h->abi_version != KRAM_ABI_VERSION || h->size != sizeof(*h) ||
-	    h->nr_devices > KRAM_MAX_DEVICES || h->crc != kram_handover_crc(h))
-		return NULL;
-	return h;
 }
 
 /* A kexec brought these areas, or memory still holds what one sealed. */
@@ -399,10 +374,7 @@ void __init kram_init(void)
 		if (!why && kram_adopt())
 			why = "no memory to adopt with";
 		if (why) {
-			if (!kram_named)
-				kram_named = kram_readable_handover();
 			kram_refuse(why);
-			kram_named = NULL;
 			kram_format();
 		} else {
 			kram_record(KH_EV_KRAM_ADOPT, KH_NO_BDF, 0,
@@ -419,95 +391,12 @@ void __init kram_init(void)
 }
 
 /**
- * kram_hold - keep a function silent and unbound until it is released
- * @bus: bus number, in segment 0
- * @devfn: device and function
- *
- * Its bus master is off. The PCI core keeps it off and lets no driver bind.
- *
- * Context: Any, while this kernel boots.
- */
-void kram_hold(u8 bus, u8 devfn)
-{
-	set_bit(bus << 8 | devfn, kram_held_functions);
-}
-
-/**
- * kram_unhold - undo kram_hold()
- * @bus: bus number, in segment 0
- * @devfn: device and function
- *
- * Context: Any.
- */
-void kram_unhold(u8 bus, u8 devfn)
-{
-	clear_bit(bus << 8 | devfn, kram_held_functions);
-}
-
-/**
- * kram_held - is a function held
- * @segment: PCI segment group
- * @bus: bus number
- * @devfn: device and function
- *
- * Context: Any.
- */
-bool kram_held(int segment, u8 bus, u8 devfn)
-{
-	return !segment && test_bit(bus << 8 | devfn, kram_held_functions);
-}
-
-/**
- * kram_next_held - walk the functions that are held
- * @from: where to begin: bus number << 8, device and function
- *
- * Return: the first of them from @from on, in the same form; 0x10000 if there is
- *	   none.
- */
-unsigned int kram_next_held(unsigned int from)
-{
-	return find_next_bit(kram_held_functions, 0x10000, from);
-}
-
-/* Hold what the handover names; bridges do no DMA of their own. */
-static void kram_hold_named(void)
-{
-	const struct kram_device *d = kram_named->device;
-
-	for (; d < kram_named->device + kram_named->nr_devices; d++)
-		if (!d->segment && !(d->flags & KRAM_DEV_BRIDGE))
-			kram_hold(d->bus, d->devfn);
-}
-
-/*
- * Silence every endpoint, and hold those that the previous kernel left working.
- *
- * The handover names them. If nobody can read it, they are told by bus master:
- * a kexec clears it on all others, so the boot disk is not among those that
- * still have it. That tells nothing after a boot by firmware or a crash. These
- * hold nothing.
- */
-static void kram_silence(void)
-{
-	bool left = kram_nr_inherited && !is_kdump_kernel();
-	unsigned int id;
-
-	arch_kram_stop_dma(left && !kram_named);
-	if (left && kram_named)
-		kram_hold_named();
-	for (id = kram_next_held(0); id < 0x10000; id = kram_next_held(id + 1))
-		pr_err("0000:%02x:%02x.%d is held: silent, and no driver may bind it until it is written to /sys/kernel/kram/release\n",
-		       id >> 8, id >> 3 & 0x1f, id & 7);
-}
-
-/**
  * kram_refuse - do without what the previous kernel left
  * @reason: what is wrong; a string that lives on
  *
- * Takes bus master from every PCI endpoint, holds those that were left working,
- * then forgets the handover. Pages that nobody claimed stay allocated until
- * kram_release_unclaimed(). May be called more than once; the first reason
- * counts.
+ * Takes bus master from every PCI endpoint, then forgets the handover. Pages
+ * that nobody claimed stay allocated until kram_release_unclaimed(). May be
+ * called more than once; the first reason counts.
  *
  * Context: Any, but it reads the configuration space of the whole segment. Must
  *	    come before the first use of anything that was adopted.
@@ -519,7 +408,7 @@ void kram_refuse(const char *reason)
 	kram_refused = reason;
 	kram_record(KH_EV_KRAM_ADOPT, KH_NO_BDF, _RET_IP_,
 		    kram_areas[0].hdr->generation, 1);
-	kram_silence();
+	arch_kram_stop_dma();
 	pr_err("refused: %s; bus master of every endpoint is cleared, guest memory is kept\n",
 	       reason);
 	if (kram_adopted)
@@ -887,20 +776,6 @@ EXPORT_SYMBOL_GPL(kram_range_survives);
 bool kram_next_adopts(void)
 {
 	return arch_kram_next_adopts();
-}
-
-/**
- * kram_handed_on - will the next kernel be told of KRAM and of persistent memory
- *
- * A kexec hands on only so many entries of the memory map and drops the rest.
- *
- * Context: Any.
- */
-bool kram_handed_on(void)
-{
-	unsigned int nr, max;
-
-	return arch_kram_handed_on(&nr, &max);
 }
 
 /* For sysfs. */

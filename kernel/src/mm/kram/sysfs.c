@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What userspace sees of KRAM: /sys/kernel/kram/
+ * What userspace sees of KRAM, read-only but for the recorder: /sys/kernel/kram/
  * Documentation/ABI/testing/sysfs-kernel-kram describes each file.
  */
 
@@ -10,7 +10,6 @@
 #include <linux/kram.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/pci-preserve.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -57,83 +56,12 @@ static ssize_t recorder_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute recorder_attr = __ATTR_RW_MODE(recorder, 0600);
 
-static ssize_t e820_entries_show(struct kobject *kobj,
-				 struct kobj_attribute *attr, char *buf)
-{
-	unsigned int nr, max;
-
-	arch_kram_handed_on(&nr, &max);
-	return sysfs_emit(buf, "%u\n", nr);
-}
-
-static struct kobj_attribute e820_entries_attr = __ATTR_RO(e820_entries);
-
-static ssize_t e820_entries_max_show(struct kobject *kobj,
-				     struct kobj_attribute *attr, char *buf)
-{
-	unsigned int nr, max;
-
-	arch_kram_handed_on(&nr, &max);
-	return sysfs_emit(buf, "%u\n", max);
-}
-
-static struct kobj_attribute e820_entries_max_attr =
-	__ATTR_RO(e820_entries_max);
-
-static ssize_t held_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
-{
-	unsigned int id;
-	int len = 0;
-
-	for (id = kram_next_held(0); id < 0x10000; id = kram_next_held(id + 1))
-		len += sysfs_emit_at(buf, len, "0000:%02x:%02x.%d\n", id >> 8,
-				     id >> 3 & 0x1f, id & 7);
-	return len;
-}
-
-static struct kobj_attribute held_attr = __ATTR_RO(held);
-
-/* segment:bus:device.function of a function that is held */
-static ssize_t release_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
-{
-	unsigned int segment, bus, slot, func;
-	int ret;
-
-	if (sscanf(buf, "%x:%x:%x.%x", &segment, &bus, &slot, &func) != 4 ||
-	    bus > 0xff || slot > 0x1f || func > 7)
-		return -EINVAL;
-	if (!kram_held(segment, bus, slot << 3 | func))
-		return -ENOENT;
-	ret = pci_preserve_release(segment, bus, slot << 3 | func);
-	if (ret)
-		return ret;
-	kram_unhold(bus, slot << 3 | func);
-	return count;
-}
-
-static struct kobj_attribute release_attr = __ATTR_WO(release);
-
-/* Also there when a refusal has left no area to this kernel. */
-static struct attribute *kram_held_attrs[] = {
-	&held_attr.attr,
-	&release_attr.attr,
-	NULL
-};
-
-static const struct attribute_group kram_held_group = {
-	.attrs = kram_held_attrs
-};
-
 static struct attribute *kram_attrs[] = {
 	&abi_version_attr.attr,
 	&generation_attr.attr,
 	&state_attr.attr,
 	&nr_areas_attr.attr,
 	&recorder_attr.attr,
-	&e820_entries_attr.attr,
-	&e820_entries_max_attr.attr,
 	NULL
 };
 
@@ -252,15 +180,12 @@ static int __init kram_sysfs_init(void)
 	unsigned int n;
 	int ret;
 
-	if (!kram_available() && kram_next_held(0) == 0x10000)
+	if (!kram_available())
 		return 0;
 
 	kram_kobj = kobject_create_and_add("kram", kernel_kobj);
 	if (!kram_kobj)
 		return -ENOMEM;
-	ret = sysfs_create_group(kram_kobj, &kram_held_group);
-	if (ret || !kram_available())
-		return ret;
 	ret = sysfs_create_group(kram_kobj, &kram_group);
 	if (!ret)
 		ret = sysfs_create_group(kram_kobj, &kram_owner_group);

@@ -37,9 +37,7 @@ void __init kram_note_inherited(void)
 	for (i = 0; i < e820_table->nr_entries; i++) {
 		struct e820_entry *entry = &e820_table->entries[i];
 
-		/* Neither would kram_add_area() take these. */
 		if (entry->type != E820_TYPE_KRAM ||
-		    entry->size < KRAM_MIN_AREA_SIZE ||
 		    kram_nr_inherited == KRAM_MAX_AREAS)
 			continue;
 		kram_inherited[kram_nr_inherited].start = entry->addr;
@@ -59,26 +57,14 @@ static bool __init kram_is_inherited(u64 start, u64 size)
 	return false;
 }
 
-static unsigned int __init kram_count_ranges(void)
-{
-	unsigned int nr = 0;
-	int i;
-
-	for (i = 0; i < e820_table->nr_entries; i++)
-		if (e820_table->entries[i].type == E820_TYPE_KRAM)
-			nr++;
-	return nr;
-}
-
 /**
  * kram_reserve - memmap=<size>:<start>
  * @start: physical address
- * @size: bytes, at least KRAM_MIN_AREA_SIZE
+ * @size: bytes
  *
  * The range must be RAM that nobody uses yet, or have been KRAM before. It is
  * taken out of the running kernel's table and out of the one that a kexec
- * hands on. A range that this kernel cannot use must not get there: the next
- * kernel would count it as an area and refuse all of them.
+ * hands on.
  *
  * Return: 0 or -EINVAL.
  */
@@ -87,13 +73,7 @@ int __init kram_reserve(u64 start, u64 size)
 	if (e820__mapped_all(start, start + size, E820_TYPE_KRAM))
 		return 0;
 
-	if (size < KRAM_MIN_AREA_SIZE || kram_count_ranges() >= KRAM_MAX_AREAS) {
-		pr_err("memmap=: [mem %#018llx-%#018llx] not reserved: at most %d areas, at least %d KiB each\n",
-		       start, start + size - 1, KRAM_MAX_AREAS,
-		       KRAM_MIN_AREA_SIZE >> 10);
-		return -EINVAL;
-	}
-	if (!PAGE_ALIGNED(start) || !PAGE_ALIGNED(size) ||
+	if (!size || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(size) ||
 	    !e820__mapped_all(start, start + size, E820_TYPE_RAM) ||
 	    memblock_is_region_reserved(start, size)) {
 		pr_err("memmap=: [mem %#018llx-%#018llx] is not free RAM, not reserved\n",
@@ -184,33 +164,6 @@ u32 kram_image_abi(const void *kernel, unsigned long len, int setup_sects,
 	return 0;
 }
 
-/* Entries of the memory map that fit into the boot parameters of a kexec. */
-static unsigned int kram_entries_handed_on(void)
-{
-	return min_t(u32, e820_table_kexec->nr_entries,
-		     E820_MAX_ENTRIES_ZEROPAGE);
-}
-
-/**
- * arch_kram_handed_on - does a kexec hand on all that must survive
- * @nr: set to the entries of the memory map
- * @max: set to the entries that a kexec hands on, the first ones
- *
- * Return: true if no KRAM area and no persistent memory is among the rest.
- */
-bool arch_kram_handed_on(unsigned int *nr, unsigned int *max)
-{
-	unsigned int i;
-
-	*nr = e820_table_kexec->nr_entries;
-	*max = E820_MAX_ENTRIES_ZEROPAGE;
-	for (i = kram_entries_handed_on(); i < *nr; i++)
-		if (e820_table_kexec->entries[i].type == E820_TYPE_KRAM ||
-		    e820_table_kexec->entries[i].type == E820_TYPE_PRAM)
-			return false;
-	return true;
-}
-
 /**
  * arch_kram_next_adopts - will the kernel that a kexec starts adopt KRAM
  *
@@ -219,8 +172,7 @@ bool arch_kram_handed_on(unsigned int *nr, unsigned int *max)
 bool arch_kram_next_adopts(void)
 {
 	return kexec_in_progress && kexec_image &&
-	       kexec_image->arch.kram_abi == KRAM_ABI_VERSION &&
-	       kram_handed_on();
+	       kexec_image->arch.kram_abi == KRAM_ABI_VERSION;
 }
 
 bool arch_kram_range_survives(phys_addr_t start, u64 size)
@@ -229,7 +181,7 @@ bool arch_kram_range_survives(phys_addr_t start, u64 size)
 	int i;
 
 	/* The entries are sorted and do not overlap. */
-	for (i = 0; i < kram_entries_handed_on() && start < end; i++) {
+	for (i = 0; i < e820_table_kexec->nr_entries && start < end; i++) {
 		struct e820_entry *entry = &e820_table_kexec->entries[i];
 
 		from = entry->addr;
@@ -273,8 +225,7 @@ void arch_kram_adopt_clocks(const struct kram_handover *h)
 #endif
 }
 
-/* Returns whether bus master was on. */
-static bool kram_clear_master(u8 bus, u8 slot, u8 func)
+static void kram_clear_master(u8 bus, u8 slot, u8 func)
 {
 	bool cleared = false;
 	unsigned long flags;
@@ -296,25 +247,21 @@ unlock:
 	raw_spin_unlock_irqrestore(&pci_config_lock, flags);
 	if (cleared)
 		pr_err("%02x:%02x.%x: bus master cleared\n", bus, slot, func);
-	return cleared;
 }
 
 /**
  * arch_kram_stop_dma - clear bus master of every endpoint of segment 0
- * @hold: kram_hold() each endpoint whose bus master was on
  *
  * Bridges are left alone, they do not start DMA themselves. Works before the
  * PCI core, by configuration mechanism #1. Takes tens of milliseconds.
  */
-void arch_kram_stop_dma(bool hold)
+void arch_kram_stop_dma(void)
 {
 	unsigned int id;
 
 	/* Every function by itself: with ARI, function 0 may be missing. */
 	for (id = 0; id < 0x10000; id++)
-		if (kram_clear_master(id >> 8, PCI_SLOT(id), PCI_FUNC(id)) &&
-		    hold)
-			kram_hold(id >> 8, id & 0xff);
+		kram_clear_master(id >> 8, PCI_SLOT(id), PCI_FUNC(id));
 }
 
 /**

@@ -30,14 +30,8 @@
 /* The IOMMUs are set up: what was adopted is now ours. */
 static bool adoption_settled;
 
-/* Behind the root tables lies the recorder. */
-static_assert(KRAM_FIXED_ROOT + KRAM_MAX_UNITS <= KRAM_FIXED_RECORDER);
-
-/* NULL for a unit beyond the last one that has a page. */
 static void *root_page(const struct intel_iommu *iommu)
 {
-	if (iommu->seq_id >= KRAM_MAX_UNITS)
-		return NULL;
 	return kram_get_fixed_page(0, KRAM_FIXED_ROOT + iommu->seq_id);
 }
 
@@ -65,7 +59,7 @@ void *intel_iommu_alloc_root(struct intel_iommu *iommu)
  */
 void intel_iommu_free_root(struct intel_iommu *iommu, void *root)
 {
-	if (root && root == root_page(iommu))
+	if (root == root_page(iommu))
 		kram_put_fixed_page(0, KRAM_FIXED_ROOT + iommu->seq_id);
 	else
 		iommu_free_page(root);
@@ -127,21 +121,6 @@ static int other_alias(struct pci_dev *pdev, u16 alias, void *data)
 	return alias != pci_dev_id(data);
 }
 
-/* The next kernel adopts all units that translate, or none. */
-static bool units_fit(void)
-{
-	struct dmar_drhd_unit *drhd;
-	struct intel_iommu *iommu;
-	bool fit = true;
-
-	rcu_read_lock();
-	for_each_active_iommu(iommu, drhd)
-		if (iommu->seq_id >= KRAM_MAX_UNITS)
-			fit = false;
-	rcu_read_unlock();
-	return fit;
-}
-
 static const char *why_not_preservable(struct device *dev,
 				       struct device_domain_info *info)
 {
@@ -149,10 +128,8 @@ static const char *why_not_preservable(struct device *dev,
 
 	if (!kram_available())
 		return "there is no KRAM: reserve it with memmap=<size>:<start>";
-	if (!kram_handed_on())
-		return "a kexec hands on too few entries of the memory map";
-	if (!units_fit())
-		return "there are more IOMMUs than a handover holds";
+	if (iommu->seq_id >= KRAM_MAX_UNITS)
+		return "its IOMMU is beyond the last one that a handover holds";
 	if (sm_supported(iommu))
 		return "its IOMMU is in scalable mode";
 	if (iommu->root_entry != root_page(iommu))
@@ -217,31 +194,16 @@ int iommu_preserve_device(struct device *dev, struct kram_device *rec)
 }
 EXPORT_SYMBOL_GPL(iommu_preserve_device);
 
-static bool is_attached(struct dmar_domain *domain, const struct kram_device *d)
-{
-	struct device_domain_info *info;
-
-	lockdep_assert_held(&domain->lock);
-	list_for_each_entry(info, &domain->devices, link)
-		if (info->segment == d->segment && info->bus == d->bus &&
-		    info->devfn == d->devfn)
-			return true;
-	return false;
-}
-
-/*
- * Does a device of the handover run on the tables of @domain without being
- * attached to it? Such a device is kept, and nobody else holds its tables.
- */
-static bool used_by_kept(struct dmar_domain *domain)
+/* Does another device of the handover use the tables at @pgd? */
+static bool tables_shared(struct device *dev, phys_addr_t pgd)
 {
 	const struct kram_handover *h = kram_handover_current();
-	phys_addr_t pgd = virt_to_phys(domain->pgd);
+	u16 id = pci_dev_id(to_pci_dev(dev));
 	unsigned int i;
 
 	for (i = 0; h && i < h->nr_devices; i++)
 		if (h->device[i].pgd == pgd &&
-		    !is_attached(domain, &h->device[i]))
+		    PCI_DEVID(h->device[i].bus, h->device[i].devfn) != id)
 			return true;
 	return false;
 }
@@ -277,8 +239,10 @@ void iommu_unpreserve_device(struct device *dev)
 	domain = info->domain;
 	if (!domain)
 		return;
+	/* Another device may run on these tables with nobody to hold them. */
+	if (tables_shared(dev, virt_to_phys(domain->pgd)))
+		domain->keep_tables = true;
 	spin_lock_irqsave(&domain->lock, flags);
-	domain->keep_tables = used_by_kept(domain);
 	list_for_each_entry(other, &domain->devices, link)
 		if (other->preserve)
 			last = false;
@@ -503,7 +467,7 @@ u64 iommu_domain_adopted_bytes(struct iommu_domain *domain)
 }
 EXPORT_SYMBOL_GPL(iommu_domain_adopted_bytes);
 
-/* The unit of the handover that is this IOMMU, or -1. Units are told by place. */
+/* The unit of the handover that is this IOMMU, or -1. */
 static int find_unit(const struct kram_handover *h,
 		     const struct intel_iommu *iommu)
 {
@@ -511,35 +475,6 @@ static int find_unit(const struct kram_handover *h,
 	    h->unit[iommu->seq_id].reg_base != iommu->drhd->reg_base_addr)
 		return -1;
 	return iommu->seq_id;
-}
-
-static bool kept_behind(const struct kram_handover *h,
-			const struct intel_iommu *iommu)
-{
-	unsigned int i;
-
-	for (i = 0; i < h->nr_devices; i++)
-		if (!(h->device[i].flags & KRAM_DEV_BRIDGE) &&
-		    h->device[i].unit == iommu->seq_id)
-			return true;
-	return false;
-}
-
-/*
- * A unit that the previous kernel did not translate with, like one whose scope
- * has no device. No kept device is behind it, so it may be set up anew.
- */
-static bool passed_over(const struct kram_handover *h,
-			const struct intel_iommu *iommu)
-{
-	int n = find_unit(h, iommu);
-
-	if (kept_behind(h, iommu))
-		return false;
-	if (n >= 0)
-		return !(h->unit[n].gsts & DMA_GSTS_TES);
-	return iommu->seq_id >= h->nr_units ||
-	       !h->unit[iommu->seq_id].reg_base;
 }
 
 static const struct kram_device *find_kept(const struct kram_handover *h,
@@ -625,8 +560,6 @@ static const char *check_units(const struct kram_handover *h)
 	unsigned int i;
 
 	for_each_active_iommu(iommu, drhd) {
-		if (passed_over(h, iommu))
-			continue;
 		why = check_unit(iommu, h);
 		if (why)
 			return why;
@@ -737,8 +670,7 @@ void intel_iommu_adopt_device(struct device_domain_info *info)
  * The table is emptied: no vector of a kept device is unmasked, and no other
  * device is running.
  *
- * Return: its address, or NULL after kram_refuse(); NULL also for a unit that the
- *	   previous kernel did not translate with, which is set up anew.
+ * Return: its address, or NULL after kram_refuse().
  */
 void *intel_iommu_adopt_irt(struct intel_iommu *iommu, u64 regs, int order)
 {
@@ -758,8 +690,7 @@ void *intel_iommu_adopt_irt(struct intel_iommu *iommu, u64 regs, int order)
 	else if (kram_claim_page(base, KRAM_OWNER_IOMMU_IRT))
 		why = "the interrupt-remapping table is not in KRAM";
 	if (why) {
-		if (!passed_over(h, iommu))
-			kram_refuse(why);
+		kram_refuse(why);
 		return NULL;
 	}
 
@@ -772,16 +703,14 @@ void *intel_iommu_adopt_irt(struct intel_iommu *iommu, u64 regs, int order)
 
 /**
  * intel_iommu_before_disable - translation or remapping is about to go off
- * @iommu: of this unit, NULL: of all
  *
  * While a handover waits to be adopted, devices are running.
  */
-void intel_iommu_before_disable(struct intel_iommu *iommu)
+void intel_iommu_before_disable(void)
 {
 	const struct kram_handover *h = kram_handover_adopted();
 
-	if (!adoption_settled && h && h->nr_devices &&
-	    !(iommu && passed_over(h, iommu)))
+	if (!adoption_settled && h && h->nr_devices)
 		kram_refuse("the IOMMU is switched off");
 }
 
@@ -799,8 +728,7 @@ void intel_iommu_adopt_rest(void)
 	if (!h || !h->nr_devices)
 		return;
 	for_each_active_iommu(iommu, drhd)
-		if (!(iommu->flags & VTD_FLAG_ADOPTED) &&
-		    !passed_over(h, iommu))
+		if (!(iommu->flags & VTD_FLAG_ADOPTED))
 			kram_refuse("an IOMMU was found switched off");
 }
 
@@ -874,43 +802,6 @@ static void record_devices(struct intel_iommu *iommu, struct kram_handover *h)
 	}
 }
 
-#ifdef CONFIG_IRQ_REMAP
-/*
- * Take down the interrupt-remapping entries of kept devices. Their vectors are
- * masked, so no interrupt needs them. But a device works on what its guest wrote
- * and can send any message, which would become an interrupt of the next kernel,
- * or a store to a descriptor in this kernel's memory. A masked vector stays
- * pending in the device until the next holder has set up an entry of its own.
- */
-static void clear_irtes(struct intel_iommu *iommu,
-			const struct kram_handover *h)
-{
-	struct qi_desc flush = { .qw0 = QI_IEC_TYPE };
-	struct ir_table *table = iommu->ir_table;
-	struct irte *irte;
-	unsigned int i;
-
-	if (!table)
-		return;
-	for_each_set_bit(i, table->bitmap, INTR_REMAP_TABLE_ENTRIES) {
-		irte = &table->base[i];
-		if (!find_kept(h, iommu->segment, irte->sid >> 8,
-			       irte->sid & 0xff))
-			continue;
-		/* The half with the present bit goes first. */
-		WRITE_ONCE(irte->low, 0);
-		WRITE_ONCE(irte->high, 0);
-		__iommu_flush_cache(iommu, irte, sizeof(*irte));
-	}
-	qi_submit_sync(iommu, &flush, 1, 0);
-}
-#else
-static void clear_irtes(struct intel_iommu *iommu,
-			const struct kram_handover *h)
-{
-}
-#endif
-
 /**
  * intel_iommu_leave_running - record the units for the next kernel
  *
@@ -927,15 +818,10 @@ bool intel_iommu_leave_running(void)
 
 	if (!kram_next_adopts() || !h || !h->nr_devices)
 		return false;
-	/* Also those that do not translate, so that the next kernel knows them. */
-	for_each_iommu(iommu, drhd) {
+	for_each_active_iommu(iommu, drhd) {
 		record_unit(iommu, h);
 		record_devices(iommu, h);
 	}
 	kram_inject_shutdown();
-	if (!h->nr_devices)
-		return false;
-	for_each_iommu(iommu, drhd)
-		clear_irtes(iommu, h);
-	return true;
+	return h->nr_devices;
 }

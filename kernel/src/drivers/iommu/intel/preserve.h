@@ -20,7 +20,7 @@ int intel_iommu_map_adopted(struct dmar_domain *domain, unsigned long iov_pfn,
 bool intel_iommu_adopt(struct intel_iommu *iommu);
 void intel_iommu_adopt_device(struct device_domain_info *info);
 void *intel_iommu_adopt_irt(struct intel_iommu *iommu, u64 regs, int order);
-void intel_iommu_before_disable(struct intel_iommu *iommu);
+void intel_iommu_before_disable(void);
 void intel_iommu_adopt_rest(void);
 void intel_iommu_adoption_settled(void);
 bool intel_iommu_leave_running(void);
@@ -93,7 +93,7 @@ static inline void intel_iommu_note_map(struct dmar_domain *domain, u16 type,
 {
 }
 
-static inline void intel_iommu_before_disable(struct intel_iommu *iommu) { }
+static inline void intel_iommu_before_disable(void) { }
 static inline void intel_iommu_adopt_rest(void) { }
 static inline void intel_iommu_adoption_settled(void) { }
 static inline bool intel_iommu_leave_running(void) { return false; }
