@@ -57,6 +57,20 @@ static pid_t start(const char *qmp, int other)
 	return pid;
 }
 
+/* The file of a socket is there from bind(2) on; only listen(2) makes the kernel set this flag. */
+static bool listens(const char *path)
+{
+	char *table, *line, *save;
+	bool found = false;
+	size_t len;
+
+	assert_int_equal(read_all("/proc/net/unix", &table, &len), 0);
+	for (line = strtok_r(table, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		found |= strstr(line, " 00010000 ") && strstr(line, path);
+	free(table);
+	return found;
+}
+
 static void finds(void **ctx)
 {
 	char qmp[64], mute[64], path[256] = "";
@@ -68,9 +82,9 @@ static void finds(void **ctx)
 	path_fmt(mute, sizeof(mute), "%s/mute", dir);
 	fd = fake_listen(mute);
 	pid = start(qmp, fd);
-	/* Until it has opened its socket. */
-	for (i = 0; i < 500 && access(qmp, F_OK); i++)
+	for (i = 0; i < 500 && !listens(qmp); i++)
 		usleep(10000);
+	assert_true(listens(qmp));
 	rc = vm_find_qmp(pid, -1, path, sizeof(path));
 	assert_int_equal(rc, 0);
 	assert_string_equal(path, qmp);
