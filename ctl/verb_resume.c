@@ -300,13 +300,14 @@ static void commit(struct resume *r, enum kh_state state)
 
 /*
  * No guest could be resumed here, and the upgrade asked for the way back. Tried once: in the kernel that
- * was entered on the way back, @back is 1. Returns when the guests stay here.
+ * was entered on the way back, @back is 1. Not after a signal and not when only some VMs were named: then
+ * this kernel has not failed to resume them all. Returns when the guests stay here.
  */
 static void go_back(struct resume *r)
 {
 	struct kh_err e = { 0 };
 
-	if (!(r->plan->flags & KH_PLAN_BACK) || r->plan->back)
+	if (!(r->plan->flags & KH_PLAN_BACK) || r->plan->back || r->o->vms.n || intr_pending())
 		return;
 	if (back_possible(&r->state, r->plan, r->id, &e)) {
 		talk("no way back: %s", e.msg);

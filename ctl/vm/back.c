@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/util.h"
 #include "host/image.h"
 #include "host/kexec.h"
 #include "state/plan.h"
 #include "state/record.h"
 #include "vm/back.h"
+#include "vm/vm_left.h"
 
 static int vm_unused(const struct state *s, const struct kh_plan *plan, unsigned int i,
 		     const char *boot, struct kh_err *e)
@@ -26,14 +29,35 @@ static int vm_unused(const struct state *s, const struct kh_plan *plan, unsigned
 	return 0;
 }
 
+/* The memory must be what it was at the pause. A devdax device that is gone is mapped by nobody. */
+static int memory_unused(const struct kh_plan *plan, unsigned int i, pid_t user, struct kh_err *e)
+{
+	const char *name = plan_str(plan, plan_vm(plan, i)->name);
+
+	if (user > 0)
+		return err_set(e, -EBUSY, "%s: process %d maps its memory", name, user);
+	if (user < 0 && user != -ENOENT)
+		return err_set(e, user, "%s: who maps its memory cannot be told: %s", name,
+			       strerror(-user));
+	return 0;
+}
+
 int back_possible(const struct state *s, const struct kh_plan *plan, const char *boot,
 		  struct kh_err *e)
 {
+	pid_t *user = calloc(plan->vms.count + 1, sizeof(*user));
 	unsigned int i;
 	int rc = 0;
 
-	for (i = 0; !rc && i < plan->vms.count; i++)
+	if (!user)
+		return err_set(e, -ENOMEM, "out of memory");
+	vm_users(plan, user);
+	for (i = 0; !rc && i < plan->vms.count; i++) {
 		rc = vm_unused(s, plan, i, boot, e);
+		if (!rc)
+			rc = memory_unused(plan, i, user[i], e);
+	}
+	free(user);
 	return rc;
 }
 
@@ -54,6 +78,8 @@ int back_jump(struct state *s, struct kh_plan *plan, struct kh_err *e)
 			plan_str(plan, plan->back_cmdline), e);
 	if (rc)
 		return rc;
+	/* As before the pause: the page cache of this kernel ends here. */
+	sync();
 	memcpy(boot, plan->new_boot_id, sizeof(boot));
 	memcpy(version, plan->image_kernel, sizeof(version));
 	copy_str(plan->image_kernel, sizeof(plan->image_kernel), img.version);

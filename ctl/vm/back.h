@@ -7,11 +7,12 @@
 #include "state/state_io.h"
 
 /**
- * back_possible() - whether the saved state of every VM is still unused
+ * back_possible() - whether the saved state of every VM is still unused, and nobody maps its memory
  * @boot: boot id of the running kernel
  *
- * Return: 0; -EBUSY when a guest may have run since the pause, or when a QEMU that has its state is
- *	   there, with its name in @e.
+ * Return: 0; -EBUSY when a guest may have run since the pause, or when a process is there that is to
+ *	   resume it or that maps its memory, with the name of the VM in @e; -errno when who maps the
+ *	   memory cannot be told.
  */
 int back_possible(const struct state *s, const struct kh_plan *plan, const char *boot,
 		  struct kh_err *e);

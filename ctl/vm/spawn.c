@@ -274,7 +274,7 @@ static int prepare(struct child *c, const struct kh_plan *plan, const struct kh_
 		rc = c->moved ? 0 : -ESTALE;
 	}
 	if (!rc && attrs)
-		rc = attrs_set_nodes(attrs, c->moved, e);
+		rc = attrs_set_nodes(attrs, jget(o, "disks"), c->moved, e);
 	if (!rc && attrs) {
 		c->attrs = attrs_child_prepare(attrs, own, e);
 		rc = c->attrs ? 0 : -EINVAL;

@@ -237,7 +237,8 @@ static void read_nodes(pid_t pid, struct json_object *o)
 	while (dir && (d = readdir(dir))) {
 		path_fmt(name, sizeof(name), "fd/%.16s", d->d_name);
 		if (d->d_name[0] == '.' || read_link(pid, name, target, sizeof(target), NULL) ||
-		    !has_prefix(target, "/dev/") || stat(target, &st) ||
+		    !has_prefix(target, "/dev/") || has_prefix(target, "/dev/pts/") ||
+		    has_prefix(target, "/dev/tty") || stat(target, &st) ||
 		    !(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
 			continue;
 		add_str(nodes, target, path_fmt(text, sizeof(text), "%u %u %o", st.st_uid, st.st_gid,

@@ -55,11 +55,14 @@ unsigned int attrs_differ(struct json_object *before, struct json_object *after,
 
 /**
  * attrs_set_nodes() - give device nodes the owner and mode that they had
+ * @disks: by the names of the command line, of disks_of(); a block device that is not among them
+ *	   keeps its owner, for nobody compared its identity
  * @moved: of disks_moved()
  *
  * Return: 0 or -errno with a message.
  */
-int attrs_set_nodes(struct json_object *attrs, struct json_object *moved, struct kh_err *e);
+int attrs_set_nodes(struct json_object *attrs, struct json_object *disks, struct json_object *moved,
+		    struct kh_err *e);
 
 /** attrs_own() - give a file or folder that khctl made to the user of the process */
 void attrs_own(struct json_object *attrs, const char *path);

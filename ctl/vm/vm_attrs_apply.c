@@ -117,11 +117,13 @@ static int prepare_user(struct attrs_child *c, struct json_object *a, struct kh_
 	return 0;
 }
 
-int attrs_set_nodes(struct json_object *a, struct json_object *moved, struct kh_err *e)
+int attrs_set_nodes(struct json_object *a, struct json_object *disks, struct json_object *moved,
+		    struct kh_err *e)
 {
 	const char *node;
 	struct json_object *nodes = jget(a, "nodes");
 	unsigned int uid, gid, mode;
+	struct stat st;
 
 	if (!json_object_is_type(nodes, json_type_object))
 		return 0;
@@ -129,6 +131,14 @@ int attrs_set_nodes(struct json_object *a, struct json_object *moved, struct kh_
 		if (sscanf(json_object_get_string(value), "%u %u %o", &uid, &gid, &mode) != 3)
 			return err_set(e, -EINVAL, "owner of %s", path);
 		node = *jstr(moved, path) ? jstr(moved, path) : path;
+		/*
+		 * A block device may be another disk by now. Only a name in @disks was compared by its
+		 * identity. Any other keeps its owner: a QEMU that needs it says so, and its state is kept.
+		 */
+		if (!stat(node, &st) && S_ISBLK(st.st_mode) && !*jstr(disks, path)) {
+			talk("%s keeps its owner: the command line names no disk so", node);
+			continue;
+		}
 		if (chown(node, uid, gid) || chmod(node, mode))
 			return err_set(e, -errno, "owner and mode of %s: %s", node, strerror(errno));
 	}

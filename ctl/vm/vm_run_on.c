@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <string.h>
 #include <time.h>
 #include "base/util.h"
@@ -107,6 +108,9 @@ int vm_run_on(struct vm *vm, struct kh_err *e)
 		if (!vm->q.broken)
 			return err_set(e, rc, "%s", mine.msg);
 	}
+	/* The guard has the descriptor, too: a close alone would keep QEMU's only client slot taken. */
+	if (vm->q.fd >= 0)
+		shutdown(vm->q.fd, SHUT_RDWR);
 	qmp_close(&vm->q);
 	rc = qmp_open(&vm->q, vm->qmp_path, -1, &pid, e);
 	if (!rc && vm->pid > 0 && pid != vm->pid)

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/util.h"
@@ -334,9 +335,47 @@ static void gone(void **ctx)
 	assert_int_not_equal(e.rc, 0);
 }
 
+/* A block device under a name that the command line does not have may be another disk by now. */
+static void only_compared_disks_change_owner(void **ctx)
+{
+	char dir[] = "/tmp/khctl-nodes.XXXXXX", node[64];
+	struct json_object *a, *nodes, *disks, *moved;
+	struct stat st;
+
+	(void)ctx;
+	assert_non_null(mkdtemp(dir));
+	path_fmt(node, sizeof(node), "%s/disk", dir);
+	if (mknod(node, S_IFBLK | 0600, makedev(7, 99))) {
+		rmdir(dir);
+		skip();	/* only root makes devices */
+	}
+	a = json_object_new_object();
+	nodes = json_object_new_object();
+	disks = json_object_new_object();
+	moved = json_object_new_object();
+	json_object_object_add(nodes, node, json_object_new_string("1234 1235 660"));
+	json_object_object_add(a, "nodes", nodes);
+	assert_int_equal(attrs_set_nodes(a, disks, moved, &e), 0);
+	assert_int_equal(stat(node, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	json_object_object_add(disks, node, json_object_new_string("serial=x"));
+	assert_int_equal(attrs_set_nodes(a, disks, moved, &e), 0);
+	assert_int_equal(stat(node, &st), 0);
+	assert_int_equal(st.st_uid, 1234);
+	assert_int_equal(st.st_gid, 1235);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	json_object_put(a);
+	json_object_put(disks);
+	json_object_put(moved);
+	unlink(node);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_compared_disks_change_owner),
 		cmocka_unit_test(the_same_process),
 		cmocka_unit_test(given_to_another),
 		cmocka_unit_test(scheduling),
